@@ -1,0 +1,46 @@
+import type { DType, Shape } from './dtype.js';
+import type { FileSystem } from './files.js';
+
+/** What a checkpoint says of one variable without its values being read. */
+export interface TensorInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** An open checkpoint. Opening reads the index only; values are read one variable at a time. */
+export interface CheckpointReader {
+  /** Every variable, sorted by name. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /**
+   * The values of one variable: little-endian, row-major, as many bytes as its type and shape say. They go straight
+   * into `into` where it is given (it must have that size) and is then what is returned. A variable of strings is
+   * refused (`checkpoint/string-variable`): read it with `readStrings`.
+   */
+  read(name: string, into?: Uint8Array): Promise<Uint8Array>;
+  /** The elements of a variable of strings, row-major, each as the bytes that were stored. */
+  readStrings(name: string): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
+
+/** One variable to be written. */
+export interface TensorSource extends TensorInfo {
+  /** Called once, when its turn comes: little-endian row-major bytes, or for strings one array an element. */
+  read(): Promise<Uint8Array | readonly Uint8Array[]> | Uint8Array | readonly Uint8Array[];
+}
+
+/** A way to keep variables in files. A plugin registers one under `CHECKPOINT_FORMAT`. */
+export interface CheckpointFormat {
+  /** `family-variant` in lower case: `slim-v2`. */
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+  /** True where `path` names a checkpoint of this format; decided by a few bytes, never by the whole file. */
+  recognises(path: string, files: FileSystem): Promise<boolean>;
+  /** Opens the checkpoint at `path`; a damaged or foreign file is a `CheckpointError` that names file and place. */
+  open(path: string, files: FileSystem): Promise<CheckpointReader>;
+  /** Writes all variables under `path`, atomically; absent where the format can only be read. */
+  write?(path: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void>;
+  /** The files that make up the checkpoint at `path`, to be counted or removed together. */
+  filesOf(path: string, files: FileSystem): Promise<string[]>;
+}

@@ -1,0 +1,33 @@
+/** A file open for reading at any position. */
+export interface ReadableFile {
+  /** The path that it was opened by, for messages. */
+  readonly path: string;
+  /** Size in bytes when it was opened. */
+  readonly size: number;
+  /** Fills `into` with the bytes from `position` on; rejects where the file ends before `into` is full. */
+  read(position: number, into: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The files that a checkpoint format or a run folder needs, so that neither imports Node's: `@graftjs/core/node` has the
+ * one on disk. Paths use `/`.
+ */
+export interface FileSystem {
+  /** What is at `path`; undefined where there is nothing. */
+  stat(path: string): Promise<{ readonly kind: 'file' | 'folder'; readonly size: number } | undefined>;
+  /** Names (not paths) in a folder, sorted; rejects where the folder does not exist. */
+  list(folder: string): Promise<string[]>;
+  open(path: string): Promise<ReadableFile>;
+  /**
+   * Writes a whole file atomically: until the last chunk is safe on disk, a file already at `path` stays as it was.
+   * A chunk may be reused by its producer once the next is asked for.
+   */
+  write(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
+  /** Adds to the end of a file, which is made where it is missing. */
+  append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Makes a folder and those above it; no error where it exists. */
+  makeFolder(path: string): Promise<void>;
+  /** Removes a file; no error where it is missing. */
+  remove(path: string): Promise<void>;
+}
