@@ -1,5 +1,24 @@
+export type { Backbone, BackboneOptions, Normalization } from './backbone.js';
+export {
+  type Conv2dOptions,
+  GraphBuilder,
+  type PaddingRule,
+  type PairOption,
+  type PoolOptions,
+  type Value,
+} from './builder.js';
 export type { CheckpointFormat, CheckpointReader, TensorInfo, TensorSource } from './checkpoint.js';
+export type { Dataset, DatasetOptions, OpenDataset, Picture, Split } from './dataset.js';
 export { type DType, dtypeBytes, elementCount, formatShape, type Shape, sameShape } from './dtype.js';
+export type {
+  Batch,
+  BatchResult,
+  Engine,
+  Session,
+  SessionOptions,
+  TrainingOptions,
+  TrainingSession,
+} from './engine.js';
 export {
   CheckpointError,
   DataError,
@@ -13,3 +32,29 @@ export {
   UsageError,
 } from './errors.js';
 export type { FileSystem, ReadableFile } from './files.js';
+export type { Graph, GraphInput, Initializer, Variable } from './graph.js';
+export * from './ops.js';
+export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
+export {
+  BACKBONE,
+  CHECKPOINT_FORMAT,
+  type Container,
+  createContainer,
+  DATASET,
+  definePlugin,
+  ENGINE,
+  isPlugin,
+  type Plugin,
+  registry,
+  resolve,
+  type Token,
+} from './plugin.js';
+export type { Preprocessing, Random } from './preprocessing.js';
+export {
+  formatRestoreTable,
+  inScopes,
+  planRestore,
+  type RestoreRow,
+  type RestoreSelection,
+  selectScopes,
+} from './scopes.js';

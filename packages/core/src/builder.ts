@@ -1,0 +1,236 @@
+import { formatShape, type Shape } from './dtype.js';
+import { GraphError } from './errors.js';
+import type { Graph, GraphInput, Initializer, Variable } from './graph.js';
+import { type Node, type NodeSpec, type OpName, type Padding, type Pair, shapeRules } from './ops.js';
+
+/** Zeros around a picture: TensorFlow's two rules, or so many rows and columns. */
+export type PaddingRule = 'SAME' | 'VALID' | Padding;
+
+/** One or two sizes: `3` stands for `[3, 3]`. */
+export type PairOption = number | Pair;
+
+/** A convolution with its bias and activation, as `slim.conv2d`. */
+export interface Conv2dOptions {
+  /** Below the builder's scope; the layer's variables are `NAME/weights` and `NAME/biases`. */
+  readonly name: string;
+  readonly channels: number;
+  readonly kernel: PairOption;
+  /** Default 1. */
+  readonly strides?: PairOption;
+  /** Default `SAME`. */
+  readonly padding?: PaddingRule;
+  /** Default 1. */
+  readonly dilations?: PairOption;
+  /** Default true. */
+  readonly biases?: boolean;
+  /** Default `relu`. */
+  readonly activation?: 'relu' | 'none';
+  /** Default Xavier's, as in Slim. */
+  readonly initializer?: Initializer;
+}
+
+/** A pooling layer, as `slim.max_pool2d`. */
+export interface PoolOptions {
+  readonly name: string;
+  readonly kernel: PairOption;
+  /** Default 2. */
+  readonly strides?: PairOption;
+  /** Default `VALID`, as in Slim. */
+  readonly padding?: PaddingRule;
+}
+
+/** A node of the graph being built: what one layer gives to the next. */
+export interface Value {
+  readonly name: string;
+  /** Of one example: `[height, width, channels]`. */
+  readonly shape: Shape;
+}
+
+const pair = (size: PairOption): Pair => (typeof size === 'number' ? [size, size] : size);
+
+/** TensorFlow's SAME: as many windows as strides fit, the odd zero at the bottom and the right. */
+function sameAlong(size: number, kernel: number, stride: number, dilation: number): Pair {
+  const windows = Math.ceil(size / stride);
+  const total = Math.max((windows - 1) * stride + (kernel - 1) * dilation + 1 - size, 0);
+  return [Math.floor(total / 2), Math.ceil(total / 2)];
+}
+
+function resolvePadding(rule: PaddingRule, shape: Shape, kernel: Pair, strides: Pair, dilations: Pair): Padding {
+  if (rule === 'VALID') return [0, 0, 0, 0];
+  if (rule !== 'SAME') return rule;
+  return [
+    ...sameAlong(shape[0]!, kernel[0], strides[0], dilations[0]),
+    ...sameAlong(shape[1]!, kernel[1], strides[1], dilations[1]),
+  ];
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(freeze);
+  }
+  return value;
+}
+
+/** Writes a graph. Layers are named below the builder's scope and become end points of that name. */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #scope: string;
+  readonly #input: GraphInput;
+  readonly #nodes = new Map<string, Node>();
+  readonly #variables = new Map<string, Variable>();
+  readonly #endPoints = new Map<string, string>();
+
+  /**
+   * @param name the network's name: `inception_v1`
+   * @param input what one example is
+   * @param scope the scope of its variables where it is not the name: `InceptionV1`
+   */
+  constructor(name: string, input: GraphInput, scope = name) {
+    this.#name = name;
+    this.#scope = scope;
+    this.#input = input;
+  }
+
+  get input(): Value {
+    return this.#input;
+  }
+
+  /** Declares a variable below the scope and gives its whole name. */
+  variable(
+    name: string,
+    shape: Shape,
+    options: { initializer: Initializer; trainable?: boolean; decayed?: boolean },
+  ): string {
+    const full = `${this.#scope}/${name}`;
+    if (this.#variables.has(full)) throw new GraphError('graph/name-twice', `There are two variables named ${full}.`);
+    if (!shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+      throw new GraphError(
+        'graph/shape',
+        `${full} cannot be ${formatShape(shape)}: every size is a whole number above 0.`,
+      );
+    }
+    const { initializer, trainable = true, decayed = false } = options;
+    this.#variables.set(full, { name: full, shape, initializer, trainable, decayed });
+    return full;
+  }
+
+  /** Adds one node; its shape is inferred, and what does not fit is a `GraphError` that names it. */
+  add(spec: NodeSpec): Value {
+    if (this.#nodes.has(spec.name) || spec.name === this.#input.name) {
+      throw new GraphError('graph/name-twice', `There are two nodes named ${spec.name}.`);
+    }
+    const inputs = spec.inputs.map((name) => this.#value(name, spec.name).shape);
+    const rule = shapeRules[spec.op] as (node: NodeSpec, context: Parameters<(typeof shapeRules)[OpName]>[1]) => Shape;
+    const shape = rule(spec, {
+      inputs,
+      variable: (name) => {
+        const found = this.#variables.get(name);
+        if (found) return found.shape;
+        throw new GraphError('graph/no-variable', `${spec.name} reads the variable ${name}, which is not declared.`);
+      },
+    });
+    const node = { ...spec, shape } as Node;
+    this.#nodes.set(node.name, node);
+    return node;
+  }
+
+  #value(name: string, reader: string): Value {
+    const found = name === this.#input.name ? this.#input : this.#nodes.get(name);
+    if (found) return found;
+    throw new GraphError('graph/no-node', `${reader} reads ${name}, which is not a node before it.`);
+  }
+
+  /** Names a value, as users will know it; the names of layers are there already. */
+  endPoint(name: string, value: Value): Value {
+    this.#endPoints.set(name, value.name);
+    return value;
+  }
+
+  #layer(name: string, value: Value): Value {
+    return this.endPoint(`${this.#scope}/${name}`, value);
+  }
+
+  /** `(x - mean) * scale` of pictures, `mean` per channel. */
+  normalize(x: Value, options: { readonly mean: readonly number[]; readonly scale: number }): Value {
+    return this.add({ op: 'normalize', name: `${this.#scope}/normalize`, inputs: [x.name], ...options });
+  }
+
+  conv2d(x: Value, options: Conv2dOptions): Value {
+    const { name, channels, biases = true, activation = 'relu' } = options;
+    const [kernel, strides, dilations] = [options.kernel, options.strides ?? 1, options.dilations ?? 1].map(pair) as [
+      Pair,
+      Pair,
+      Pair,
+    ];
+    const scope = `${this.#scope}/${name}`;
+    const weights = this.variable(`${name}/weights`, [...kernel, x.shape.at(-1) ?? 0, channels], {
+      initializer: options.initializer ?? { kind: 'xavier-uniform' },
+      decayed: true,
+    });
+    const padding = resolvePadding(options.padding ?? 'SAME', x.shape, kernel, strides, dilations);
+    let y = this.add({ op: 'conv2d', name: `${scope}/Conv2D`, inputs: [x.name], weights, strides, padding, dilations });
+    if (biases) {
+      const variable = this.variable(`${name}/biases`, [channels], { initializer: { kind: 'constant', value: 0 } });
+      y = this.add({ op: 'bias', name: `${scope}/BiasAdd`, inputs: [y.name], biases: variable });
+    }
+    if (activation === 'relu') y = this.add({ op: 'relu', name: `${scope}/Relu`, inputs: [y.name] });
+    return this.#layer(name, y);
+  }
+
+  maxPool(x: Value, options: PoolOptions): Value {
+    return this.#pool('maxPool', 'MaxPool', x, options);
+  }
+
+  avgPool(x: Value, options: PoolOptions): Value {
+    return this.#pool('avgPool', 'AvgPool', x, options);
+  }
+
+  #pool(op: 'maxPool' | 'avgPool', suffix: string, x: Value, options: PoolOptions): Value {
+    const [kernel, strides] = [options.kernel, options.strides ?? 2].map(pair) as [Pair, Pair];
+    const padding = resolvePadding(options.padding ?? 'VALID', x.shape, kernel, strides, [1, 1]);
+    const name = `${this.#scope}/${options.name}/${suffix}`;
+    return this.#layer(options.name, this.add({ op, name, inputs: [x.name], kernel, strides, padding }));
+  }
+
+  /** Local response normalization; the defaults are `tf.nn.lrn`'s. */
+  lrn(x: Value, options: { name: string; depthRadius?: number; bias?: number; alpha?: number; beta?: number }): Value {
+    const { name, depthRadius = 5, bias = 1, alpha = 1, beta = 0.5 } = options;
+    const node = `${this.#scope}/${name}/LRN`;
+    return this.#layer(name, this.add({ op: 'lrn', name: node, inputs: [x.name], depthRadius, bias, alpha, beta }));
+  }
+
+  /** `keep` is the probability that an element stays. */
+  dropout(x: Value, options: { readonly name: string; readonly keep: number }): Value {
+    return this.add({ op: 'dropout', name: `${this.#scope}/${options.name}`, inputs: [x.name], keep: options.keep });
+  }
+
+  /** Global average pooling: `[1, 1, channels]`. */
+  mean(x: Value, options: { readonly name: string }): Value {
+    return this.#layer(
+      options.name,
+      this.add({ op: 'mean', name: `${this.#scope}/${options.name}/Mean`, inputs: [x.name] }),
+    );
+  }
+
+  reshape(x: Value, options: { readonly name: string; readonly shape: Shape }): Value {
+    return this.add({ op: 'reshape', name: `${this.#scope}/${options.name}`, inputs: [x.name], shape: options.shape });
+  }
+
+  /**
+   * The graph, frozen; the builder is done.
+   * @param output the result
+   * @param headScopes scopes of the layers that belong to the task, below the builder's scope
+   */
+  build(output: Value, headScopes: readonly string[]): Graph {
+    return freeze({
+      name: this.#name,
+      input: this.#input,
+      nodes: [...this.#nodes.values()],
+      variables: [...this.#variables.values()],
+      endPoints: Object.fromEntries(this.#endPoints),
+      output: output.name,
+      headScopes: headScopes.map((scope) => `${this.#scope}/${scope}`),
+    });
+  }
+}

@@ -1,0 +1,45 @@
+/** A picture: RGB bytes, row by row from the top left, `height * width * 3` of them. */
+export interface Picture {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A part of a data set, read picture by picture in any order. */
+export interface Split {
+  /** The class of each picture, an index into the data set's `classes`; known without a picture being read. */
+  readonly labels: Int32Array;
+  /** What people find picture `index` by: a file's path, or a file and a record in it. */
+  id(index: number): string;
+  /** Picture `index`, 0 to below `labels.length`; a damaged one is a `DataError` that names it. */
+  read(index: number): Promise<Picture>;
+}
+
+/** A data set, open. */
+export interface OpenDataset {
+  readonly classes: readonly string[];
+  /** By name: `train` and `test` are there in every data set. */
+  readonly splits: Readonly<Record<string, Split>>;
+  /** What was left out, and why. */
+  readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+  close(): Promise<void>;
+}
+
+/** Where and how a data set is opened. */
+export interface DatasetOptions {
+  /** The folder that it lies in. */
+  readonly folder: string;
+  /** For whatever the data set draws, such as a split. Default 0. */
+  readonly seed?: number;
+  /** What is done about pictures that cannot be decoded: `refuse` (an error, the default) or `skip` and list them. */
+  readonly corrupt?: 'refuse' | 'skip';
+}
+
+/** A kind of data set. A plugin registers one under `DATASET`. */
+export interface Dataset {
+  /** `cifar10`, `folder`. */
+  readonly name: string;
+  /** One line for people, with the layout that it reads. */
+  readonly description: string;
+  open(options: DatasetOptions): Promise<OpenDataset>;
+}

@@ -1,0 +1,92 @@
+import type { Shape } from './dtype.js';
+import type { Graph } from './graph.js';
+import type { Optimizer } from './optimizer.js';
+
+/** Some examples: as many as `labels` are. */
+export interface Batch {
+  /** The graph's input, one example after the other: pictures are NHWC bytes. */
+  readonly inputs: Uint8Array | Float32Array;
+  /** The class of each. */
+  readonly labels: Int32Array;
+  /** How much each counts in the loss. Default: 1 / the number of examples, which makes the loss their mean. */
+  readonly weights?: Float32Array;
+  /** For dropout's masks, a 32-bit whole number: the same seed drops the same elements. Default 0. */
+  readonly seed?: number;
+}
+
+/** What a batch gave. */
+export interface BatchResult {
+  /** Softmax cross-entropy, each example times its weight, added up; without weight decay. */
+  readonly loss: number;
+  /** `[examples, classes]`, row-major. */
+  readonly logits: Float32Array;
+}
+
+/** A graph with its variables in an engine's memory, to be run. All values are in TF-Slim's layout, row-major. */
+export interface Session {
+  readonly graph: Graph;
+  /**
+   * Every variable by name, and in a training session what the optimizer keeps: slots (`NAME/Momentum`) and scalars
+   * (`beta1_power`, of shape `[]`).
+   */
+  readonly variables: ReadonlyMap<string, Shape>;
+  /** Sets a variable or slot; its length must be the shape's. */
+  write(name: string, values: Float32Array): void;
+  /** Copies a variable or slot out, into `into` where it is given. */
+  read(name: string, into?: Float32Array): Float32Array;
+  /**
+   * Runs the graph as in use (no dropout).
+   * @param count the number of examples in `inputs`
+   * @param endPoints names of end points or nodes; default: the output
+   * @returns by the same names, `[count, ...shape]`
+   */
+  predict(
+    inputs: Uint8Array | Float32Array,
+    count: number,
+    endPoints?: readonly string[],
+  ): Promise<Map<string, Float32Array>>;
+  /** Frees the memory; the session cannot be used any more. */
+  close(): Promise<void>;
+}
+
+/** What is trained, and how. */
+export interface TrainingOptions {
+  /** Names of variables. The others get no gradient and no slot, and nothing is computed below the lowest of these. */
+  readonly trainable: readonly string[];
+  readonly optimizer: Optimizer;
+  /** Slim's: `weightDecay * sum(w^2) / 2` over every decayed variable joins the loss. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/** A session that learns: any number of `accumulate`, then one `update`. */
+export interface TrainingSession extends Session {
+  /** Runs a batch forward and backward and adds its gradients to those since the last update. */
+  accumulate(batch: Batch): Promise<BatchResult>;
+  /** The gradient so far of the loss with weight decay, by a trained variable's name. A copy. */
+  gradient(name: string): Float32Array;
+  /** The part of the loss that is weight decay, over trained and frozen variables, as Slim counts it. */
+  decayLoss(): number;
+  /** Applies the optimizer to every trained variable and forgets the gradients. */
+  update(learningRate: number): Promise<void>;
+}
+
+/** Where a session runs. */
+export interface SessionOptions {
+  /** One of the engine's `devices`. Default: the first. */
+  readonly device?: string;
+  /** Threads of one operation. Default: as many as there are cores. */
+  readonly threads?: number;
+}
+
+/** Runs graphs. A plugin registers one under `ENGINE`. Its layouts are its own matter. */
+export interface Engine {
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+  /** `cpu` and what else it can run on. */
+  readonly devices: readonly string[];
+  /** Variables start as zeros: write them before running. */
+  open(graph: Graph, options?: SessionOptions): Promise<Session>;
+  /** Variables start as zeros, slots at their initial values. */
+  openTraining(graph: Graph, training: TrainingOptions, options?: SessionOptions): Promise<TrainingSession>;
+}

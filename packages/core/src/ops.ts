@@ -1,0 +1,221 @@
+import { elementCount, formatShape, type Shape } from './dtype.js';
+import { GraphError } from './errors.js';
+
+/** Rows and columns. */
+export type Pair = readonly [height: number, width: number];
+
+/** Zeros added around a picture: top, bottom, left, right. */
+export type Padding = readonly [top: number, bottom: number, left: number, right: number];
+
+interface NodeBase {
+  /** Unique in the graph; TensorFlow's name of the operation where it has one: `vgg_16/conv1/conv1_1/Conv2D`. */
+  readonly name: string;
+  /** Names of the nodes (or of the graph's input) that it reads. */
+  readonly inputs: readonly string[];
+  /** Of one example, without the batch axis. */
+  readonly shape: Shape;
+}
+
+interface Window {
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly padding: Padding;
+}
+
+/** `(x - mean) * scale`, one mean a channel, in float32; takes uint8 as well. */
+export interface NormalizeNode extends NodeBase {
+  readonly op: 'normalize';
+  readonly mean: readonly number[];
+  readonly scale: number;
+}
+
+/** Cross-correlation of `[h, w, in]` with `weights` `[kh, kw, in, out]`. */
+export interface Conv2dNode extends NodeBase {
+  readonly op: 'conv2d';
+  readonly weights: string;
+  readonly strides: Pair;
+  readonly padding: Padding;
+  readonly dilations: Pair;
+}
+
+/** Adds `biases` `[channels]` along the last axis. */
+export interface BiasNode extends NodeBase {
+  readonly op: 'bias';
+  readonly biases: string;
+}
+
+/** `max(x, 0)`. */
+export interface ReluNode extends NodeBase {
+  readonly op: 'relu';
+}
+
+/** The largest value of each window; padding never wins. */
+export interface MaxPoolNode extends NodeBase, Window {
+  readonly op: 'maxPool';
+}
+
+/** The mean of each window; padding does not count, as in TensorFlow. */
+export interface AvgPoolNode extends NodeBase, Window {
+  readonly op: 'avgPool';
+}
+
+/**
+ * Local response normalization across channels: `x / (bias + alpha * sum(x^2))^beta`, the sum over `depthRadius`
+ * channels to either side. `alpha` is not divided by the window, as in `tf.nn.lrn`.
+ */
+export interface LrnNode extends NodeBase {
+  readonly op: 'lrn';
+  readonly depthRadius: number;
+  readonly bias: number;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/** In training each element is kept with probability `keep` and divided by it, else zero; elsewhere the identity. */
+export interface DropoutNode extends NodeBase {
+  readonly op: 'dropout';
+  readonly keep: number;
+}
+
+/** The mean over height and width, which become 1. */
+export interface MeanNode extends NodeBase {
+  readonly op: 'mean';
+}
+
+/** The same elements, row-major, in another shape. */
+export interface ReshapeNode extends NodeBase {
+  readonly op: 'reshape';
+}
+
+/** The closed set of operations. Each has a shape rule here and a lowering in every engine. */
+export type Node =
+  | NormalizeNode
+  | Conv2dNode
+  | BiasNode
+  | ReluNode
+  | MaxPoolNode
+  | AvgPoolNode
+  | LrnNode
+  | DropoutNode
+  | MeanNode
+  | ReshapeNode;
+
+/** The name of an operation: `conv2d`. */
+export type OpName = Node['op'];
+
+/** The node of one operation. */
+export type NodeOf<K extends OpName> = Extract<Node, { op: K }>;
+
+/** The variables that a node reads. */
+export function variablesOf(node: Node): readonly string[] {
+  if (node.op === 'conv2d') return [node.weights];
+  if (node.op === 'bias') return [node.biases];
+  return [];
+}
+
+/** A node before its shape is known. `reshape` has to say its own. */
+export type NodeSpec = Node extends infer N
+  ? N extends ReshapeNode
+    ? N
+    : N extends Node
+      ? Omit<N, 'shape'>
+      : never
+  : never;
+
+/** What a shape rule may ask for. */
+export interface ShapeContext {
+  /** The shape of the node's inputs, in their order. */
+  readonly inputs: readonly Shape[];
+  /** The shape of a variable. */
+  variable(name: string): Shape;
+}
+
+type ShapeRule<K extends OpName> = (
+  node: K extends 'reshape' ? ReshapeNode : Omit<NodeOf<K>, 'shape'>,
+  context: ShapeContext,
+) => Shape;
+
+function fail(node: { name: string; op: string }, problem: string): never {
+  throw new GraphError('graph/shape', `${node.name} (${node.op}): ${problem}`, { details: { node: node.name } });
+}
+
+function picture(node: { name: string; op: string }, { inputs }: ShapeContext): readonly [number, number, number] {
+  const [shape] = inputs;
+  if (shape?.length !== 3) {
+    fail(node, `it takes a picture of height x width x channels, and its input is ${formatShape(shape ?? [])}.`);
+  }
+  return shape as readonly [number, number, number];
+}
+
+/** Where a window of `kernel` (grown by `dilations`) fits on a padded picture. */
+function windows(
+  node: { name: string; op: string; strides: Pair; padding: Padding },
+  [height, width]: readonly number[],
+  kernel: Pair,
+  dilations: Pair = [1, 1],
+): Pair {
+  const padded: Pair = [height! + node.padding[0] + node.padding[1], width! + node.padding[2] + node.padding[3]];
+  const reach: Pair = [(kernel[0] - 1) * dilations[0] + 1, (kernel[1] - 1) * dilations[1] + 1];
+  if (padded[0] < reach[0] || padded[1] < reach[1]) {
+    fail(
+      node,
+      `a window of ${formatShape(reach)} does not fit its input of ${height}x${width}` +
+        (node.padding.some((size) => size > 0) ? ` padded to ${formatShape(padded)}.` : '.') +
+        ' Give the network a larger picture.',
+    );
+  }
+  return [
+    Math.floor((padded[0] - reach[0]) / node.strides[0]) + 1,
+    Math.floor((padded[1] - reach[1]) / node.strides[1]) + 1,
+  ];
+}
+
+function pooled(node: { name: string; op: string } & Window, context: ShapeContext): Shape {
+  const [height, width, channels] = picture(node, context);
+  return [...windows(node, [height, width], node.kernel), channels];
+}
+
+const unchanged = (_node: unknown, { inputs }: ShapeContext): Shape => inputs[0]!;
+
+/** The shape that each operation makes of its inputs' shapes; `GraphError` names the node where they do not fit. */
+export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
+  normalize(node, context) {
+    const shape = picture(node, context);
+    if (node.mean.length !== shape[2]) fail(node, `${node.mean.length} means for ${shape[2]} channels.`);
+    return shape;
+  },
+  conv2d(node, context) {
+    const [height, width, channels] = picture(node, context);
+    const weights = context.variable(node.weights);
+    if (weights.length !== 4)
+      fail(node, `weights are kh x kw x in x out, and ${node.weights} is ${formatShape(weights)}.`);
+    const [kh, kw, inputs, outputs] = weights as readonly [number, number, number, number];
+    if (inputs !== channels) {
+      fail(node, `${node.weights} (${formatShape(weights)}) takes ${inputs} channels, and its input has ${channels}.`);
+    }
+    return [...windows(node, [height, width], [kh, kw], node.dilations), outputs];
+  },
+  bias(node, context) {
+    const [shape] = context.inputs;
+    const biases = context.variable(node.biases);
+    if (biases.length !== 1 || biases[0] !== shape!.at(-1)) {
+      fail(node, `${node.biases} is ${formatShape(biases)}, and its input has ${shape!.at(-1)} channels.`);
+    }
+    return shape!;
+  },
+  relu: unchanged,
+  maxPool: pooled,
+  avgPool: pooled,
+  lrn: (node, context) => picture(node, context),
+  dropout(node, context) {
+    if (!(node.keep > 0 && node.keep <= 1)) fail(node, `keep is ${node.keep}; accepted: above 0, at most 1.`);
+    return unchanged(node, context);
+  },
+  mean: (node, context) => [1, 1, picture(node, context)[2]],
+  reshape(node, { inputs }) {
+    if (elementCount(node.shape) !== elementCount(inputs[0]!)) {
+      fail(node, `${formatShape(inputs[0]!)} cannot become ${formatShape(node.shape)}.`);
+    }
+    return node.shape;
+  },
+};

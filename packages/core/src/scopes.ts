@@ -1,0 +1,106 @@
+import type { TensorInfo } from './checkpoint.js';
+import { formatShape, type Shape, sameShape } from './dtype.js';
+import { CheckpointError, UsageError } from './errors.js';
+import type { Variable } from './graph.js';
+
+/** True where `name` begins with one of the scopes: `vgg_16/fc8` takes `vgg_16/fc8/weights`, as Slim's prefixes do. */
+export function inScopes(name: string, scopes: readonly string[]): boolean {
+  return scopes.some((scope) => name.startsWith(scope));
+}
+
+/**
+ * The variables whose names begin with one of the scopes. A scope that takes none is a `UsageError` that lists what
+ * there is: a misspelt scope would otherwise train or keep the wrong layers without a word.
+ */
+export function selectScopes<T extends { readonly name: string }>(
+  variables: readonly T[],
+  scopes: readonly string[],
+): T[] {
+  for (const scope of scopes) {
+    if (variables.some(({ name }) => name.startsWith(scope))) continue;
+    const layers = [...new Set(variables.map(({ name }) => name.slice(0, name.lastIndexOf('/'))))];
+    throw new UsageError(
+      'usage/no-such-scope',
+      `No variable begins with '${scope}'. The layers are: ${layers.join(', ')}.`,
+      {
+        details: { scope, layers },
+      },
+    );
+  }
+  return variables.filter(({ name }) => inScopes(name, scopes));
+}
+
+/** What happens to one variable when a checkpoint is restored. */
+export interface RestoreRow {
+  readonly name: string;
+  readonly status: 'restored' | 'excluded' | 'missing' | 'mismatched';
+  /** The graph's shape. */
+  readonly expected: Shape;
+  /** The checkpoint's, where it has the variable. */
+  readonly found?: TensorInfo;
+}
+
+/** Which variables to restore, by scope prefix, as `slim.get_variables_to_restore`. */
+export interface RestoreSelection {
+  /** Default: all. */
+  readonly include?: readonly string[];
+  /** Default: none. */
+  readonly exclude?: readonly string[];
+  /** Variables that the checkpoint lacks keep their initial values instead of being an error. Default false. */
+  readonly ignoreMissing?: boolean;
+}
+
+/** The rows as an aligned table, a line each. */
+export function formatRestoreTable(rows: readonly RestoreRow[]): string {
+  const cells = rows.map((row) => [
+    row.name,
+    row.status,
+    formatShape(row.expected),
+    row.found ? `${formatShape(row.found.shape)}${row.found.dtype === 'float32' ? '' : ` ${row.found.dtype}`}` : '-',
+  ]);
+  const lines = [['variable', 'status', 'network', 'checkpoint'], ...cells];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => line[column]!.length)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/**
+ * Decides what a checkpoint gives to a graph, before anything is copied. Missing variables (unless they may be) and
+ * mismatched ones are one `CheckpointError` with all of them in a table.
+ * @returns a row for each variable of the graph, in its order
+ */
+export function planRestore(
+  variables: readonly Variable[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+  selection: RestoreSelection = {},
+): RestoreRow[] {
+  const { include, exclude = [], ignoreMissing = false } = selection;
+  const included = new Set((include ? selectScopes(variables, include) : variables).map(({ name }) => name));
+  for (const { name } of selectScopes(variables, exclude)) included.delete(name);
+  const rows = variables.map(({ name, shape }): RestoreRow => {
+    const found = tensors.get(name);
+    const row = { name, expected: shape, ...(found && { found }) };
+    if (!included.has(name)) return { ...row, status: 'excluded' };
+    if (!found) return { ...row, status: 'missing' };
+    const fits = sameShape(found.shape, shape) && found.dtype === 'float32';
+    return { ...row, status: fits ? 'restored' : 'mismatched' };
+  });
+  const wrong = rows.filter(({ status }) => status === 'mismatched' || (status === 'missing' && !ignoreMissing));
+  if (wrong.length > 0) {
+    const scopes = [...new Set(wrong.map(({ name }) => name.slice(0, name.lastIndexOf('/'))))].join(',');
+    throw new CheckpointError(
+      'checkpoint/does-not-fit',
+      `The checkpoint does not fit the network:\n${formatRestoreTable(wrong)}\n` +
+        `Leave them out with --exclude ${scopes}, or give the network the options that the checkpoint was made with` +
+        `${wrong.some(({ status }) => status === 'missing') ? ', or let missing ones start anew with --ignore-missing' : ''}.`,
+      { details: { rows: wrong } },
+    );
+  }
+  return rows;
+}

@@ -1,0 +1,1 @@
+export { fnv1a, formulaPicture, formulaVariable, smoothPicture, uniform } from './formula.js';

@@ -1,0 +1,78 @@
+import {
+  type Attribute,
+  type Dimension,
+  type elementType,
+  encodeModel,
+  type OnnxConstant,
+  type OnnxNode,
+  type OnnxValue,
+} from './onnx-proto.js';
+
+/** Writes an ONNX graph node by node. Values are known by name. */
+export class OnnxGraph {
+  readonly #name: string;
+  readonly #nodes: OnnxNode[] = [];
+  readonly #inputs = new Map<string, OnnxValue>();
+  readonly #outputs = new Map<string, OnnxValue>();
+  readonly #constants = new Map<string, OnnxConstant>();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Declares an input; declaring it again is no error. */
+  input(name: string, type: keyof typeof elementType, dims: readonly Dimension[]): string {
+    this.#inputs.set(name, { name, type, dims });
+    return name;
+  }
+
+  /** Makes a value an output under a name of its own. */
+  output(value: string, name: string, type: keyof typeof elementType, dims: readonly Dimension[]): void {
+    this.#nodes.push({ opType: 'Identity', domain: '', name, inputs: [value], outputs: [name], attributes: {} });
+    this.#outputs.set(name, { name, type, dims });
+  }
+
+  /** Adds a node with one output and gives the output's name. An absent optional input is `''`. */
+  add(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    return this.addMany(opType, inputs, 1, attributes)[0]!;
+  }
+
+  addMany(
+    opType: string,
+    inputs: readonly string[],
+    outputCount: number,
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): string[] {
+    const name = `${opType}_${this.#nodes.length}`;
+    const outputs = Array.from({ length: outputCount }, (_, index) => (index === 0 ? name : `${name}_${index}`));
+    this.#nodes.push({ opType, domain, name, inputs, outputs, attributes });
+    return outputs;
+  }
+
+  /** A constant of whole numbers (shapes, axes, positions). */
+  ints(values: readonly number[]): string {
+    return this.#constant(`ints_${values.join('_')}`, 'int64', [values.length], new BigInt64Array(values.map(BigInt)));
+  }
+
+  /** A constant of numbers; by default a list, `dims` gives another shape. */
+  floats(values: readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.#constant(`floats_${dims.join('x')}_${values.join('_')}`, 'float32', dims, new Float32Array(values));
+  }
+
+  #constant(name: string, type: keyof typeof elementType, dims: readonly number[], values: ArrayBufferView): string {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.#constants.set(name, { name, type, dims, bytes });
+    return name;
+  }
+
+  encode(): Uint8Array {
+    return encodeModel({
+      name: this.#name,
+      nodes: this.#nodes,
+      inputs: [...this.#inputs.values()],
+      outputs: [...this.#outputs.values()],
+      constants: [...this.#constants.values()],
+    });
+  }
+}

@@ -1,0 +1,156 @@
+import protobuf from 'protobufjs/light.js';
+
+/** Element types by ONNX's numbers (`TensorProto.DataType`). */
+export const elementType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+
+/** An attribute of a node as JavaScript has it: whole numbers, `float(x)`, text, or lists of whole numbers. */
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+
+/** Marks a number as a float attribute, where a bare number is an int. */
+export const float = (value: number): Attribute => ({ float: value });
+
+export interface OnnxNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+/** A size, or the name of one that is known only when the graph runs. */
+export type Dimension = number | string;
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: keyof typeof elementType;
+  readonly dims: readonly Dimension[];
+}
+
+export interface OnnxConstant {
+  readonly name: string;
+  readonly type: keyof typeof elementType;
+  readonly dims: readonly number[];
+  /** Little-endian, row-major. */
+  readonly bytes: Uint8Array;
+}
+
+export interface OnnxModel {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly constants: readonly OnnxConstant[];
+}
+
+/** The part of onnx.proto (IR version 10) that Graft writes, with its own field names and numbers. */
+const root = protobuf.Root.fromJSON({
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'GraphProto', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    GraphProto: {
+      fields: {
+        node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+        domain: { type: 'string', id: 7 },
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
+        i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
+        ints: { rule: 'repeated', type: 'int64', id: 8 },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1 },
+        dataType: { type: 'int32', id: 2 },
+        name: { type: 'string', id: 8 },
+        rawData: { type: 'bytes', id: 9 },
+      },
+    },
+    ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
+    TypeProto: {
+      fields: { tensorType: { type: 'Tensor', id: 1 } },
+      nested: {
+        Tensor: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
+      },
+    },
+    TensorShapeProto: {
+      fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } },
+      nested: { Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } } },
+    },
+  },
+});
+
+const ModelProto = root.lookupType('ModelProto');
+
+/** `AttributeProto.AttributeType`. */
+const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
+
+function attribute(name: string, value: Attribute): Record<string, unknown> {
+  if (typeof value === 'number') return { name, type: attributeType.int, i: value };
+  if (typeof value === 'string') return { name, type: attributeType.string, s: new TextEncoder().encode(value) };
+  if ('float' in value) return { name, type: attributeType.float, f: value.float };
+  return { name, type: attributeType.ints, ints: [...value] };
+}
+
+function valueInfo({ name, type, dims }: OnnxValue): Record<string, unknown> {
+  const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: elementType[type], shape: { dim } } } };
+}
+
+/** The bytes of an ONNX file (ModelProto), operator set 21. */
+export function encodeModel(model: OnnxModel): Uint8Array {
+  const message = {
+    irVersion: 10,
+    producerName: 'graft',
+    opsetImport: [
+      { domain: '', version: 21 },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+    graph: {
+      name: model.name,
+      node: model.nodes.map(({ opType, domain, name, inputs, outputs, attributes }) => ({
+        input: [...inputs],
+        output: [...outputs],
+        name,
+        opType,
+        domain,
+        attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+      })),
+      initializer: model.constants.map(({ name, type, dims, bytes }) => ({
+        dims: [...dims],
+        dataType: elementType[type],
+        name,
+        rawData: bytes,
+      })),
+      input: model.inputs.map(valueInfo),
+      output: model.outputs.map(valueInfo),
+    },
+  };
+  return ModelProto.encode(ModelProto.create(message)).finish();
+}
