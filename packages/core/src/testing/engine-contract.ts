@@ -1,0 +1,360 @@
+import { GraphBuilder, type Value } from '../builder.js';
+import { elementCount } from '../dtype.js';
+import type { Engine, Session, TrainingSession } from '../engine.js';
+import type { Graph } from '../graph.js';
+import type { Optimizer } from '../optimizer.js';
+import { type ContractCase, check, checkClose, checkFails } from './contract.js';
+import { formulaPicture, formulaVariable, uniform } from './formula.js';
+import { crossEntropy, evaluateGraph } from './reference.js';
+
+const classes = 3;
+const size = { height: 9, width: 7, channels: 3 };
+
+/** A picture, `layers`, and a dense layer on whatever they give. */
+function network(layers: (graph: GraphBuilder, x: Value) => Value, dtype: 'uint8' | 'float32' = 'float32'): Graph {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [size.height, size.width, size.channels], dtype });
+  const features = layers(graph, graph.input);
+  const kernel = [features.shape[0]!, features.shape[1]!] as const;
+  const logits = graph.conv2d(features, {
+    name: 'out',
+    channels: classes,
+    kernel,
+    padding: 'VALID',
+    activation: 'none',
+  });
+  return graph.build(graph.reshape(logits, { name: 'logits', shape: [classes] }), ['out']);
+}
+
+/** A trained layer below the one under test, so that the gradient has to pass through it. */
+const below = (graph: GraphBuilder, x: Value): Value => graph.conv2d(x, { name: 'below', channels: 6, kernel: 3 });
+
+/** Networks that have every operation in them, in every form that it can take. */
+const networks: Readonly<Record<string, Graph>> = {
+  'a 3x3 convolution, SAME': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3 })),
+  'a convolution of many channels': network((g, x) =>
+    g.conv2d(g.conv2d(x, { name: 'below', channels: 40, kernel: 1 }), { name: 'c', channels: 4, kernel: [3, 2] }),
+  ),
+  'a 3x3 convolution, VALID': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, padding: 'VALID' }),
+  ),
+  'a strided convolution, SAME': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, strides: 2 }),
+  ),
+  'a strided convolution that leaves a rest, VALID': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 2, strides: [3, 2], padding: 'VALID' }),
+  ),
+  'a dilated convolution': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, dilations: 2 }),
+  ),
+  'a strided, dilated, unevenly padded convolution without biases': network((g, x) =>
+    g.conv2d(below(g, x), {
+      name: 'c',
+      channels: 5,
+      kernel: [3, 2],
+      strides: 2,
+      dilations: [1, 2],
+      padding: [2, 0, 1, 3],
+      biases: false,
+    }),
+  ),
+  'a padding wider than the kernel': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 4, kernel: 1, padding: [1, 2, 0, 1] }),
+  ),
+  'a 1x1 convolution': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 1 })),
+  'a dense layer on a dense layer': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 8, kernel: [9, 7], padding: 'VALID' }),
+  ),
+  'max pooling': network((g, x) => g.maxPool(below(g, x), { name: 'p', kernel: 2 })),
+  'max pooling with overlap, SAME': network((g, x) =>
+    g.maxPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
+  ),
+  'average pooling, SAME': network((g, x) =>
+    g.avgPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
+  ),
+  'average pooling that leaves a rest': network((g, x) => g.avgPool(below(g, x), { name: 'p', kernel: 2 })),
+  'local response normalization': network((g, x) =>
+    g.lrn(below(g, x), { name: 'n', depthRadius: 1, bias: 2, alpha: 0.3, beta: 0.75 }),
+  ),
+  'global average pooling': network((g, x) => g.mean(below(g, x), { name: 'm' })),
+  'a reshape of a picture': network((g, x) => g.reshape(below(g, x), { name: 'r', shape: [7, 9, 6] })),
+  'dropout at rest': network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 1 })),
+  'normalized bytes': network((g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: 1 / 64 }), 'uint8'),
+};
+
+/** `w -= rate * gradient`, with a slot that counts the updates. */
+const counting: Optimizer = {
+  name: 'counting',
+  slots: [{ name: 'Count', initial: 0.5 }],
+  scalars: [{ name: 'power', initial: 0.5 }],
+  update(weights, gradient, [count], rate) {
+    for (let i = 0; i < weights.length; i++) {
+      weights[i]! -= rate * gradient[i]!;
+      count![i]! += 1;
+    }
+  },
+  advance(scalars) {
+    scalars[0]! *= 0.5;
+  },
+};
+
+function variablesOf(graph: Graph): Map<string, Float32Array> {
+  return new Map(graph.variables.map(({ name, shape }) => [name, formulaVariable(name, shape)]));
+}
+
+function writeAll(session: Session, variables: ReadonlyMap<string, Float32Array>): void {
+  for (const [name, values] of variables) session.write(name, values);
+}
+
+function exampleInputs(graph: Graph, count: number): Uint8Array | Float32Array {
+  const length = count * elementCount(graph.input.shape);
+  if (graph.input.dtype === 'uint8') return formulaPicture('inputs', length / 3, 1);
+  return Float32Array.from(uniform('inputs', length), (u) => 2 * u - 1);
+}
+
+/** The loss of a batch by the reference, weight decay left out. */
+function referenceLoss(
+  graph: Graph,
+  variables: ReadonlyMap<string, ArrayLike<number>>,
+  inputs: ArrayLike<number>,
+  labels: Int32Array,
+): number {
+  const one = elementCount(graph.input.shape);
+  let loss = 0;
+  for (const [index, label] of labels.entries()) {
+    const example = Array.prototype.slice.call(inputs, index * one, (index + 1) * one) as number[];
+    loss += crossEntropy(evaluateGraph(graph, variables, example).get(graph.output)!, label) / labels.length;
+  }
+  return loss;
+}
+
+/** Central differences of the reference's loss at some elements of a variable. */
+function differences(
+  graph: Graph,
+  variables: ReadonlyMap<string, Float32Array>,
+  name: string,
+  at: readonly number[],
+  inputs: ArrayLike<number>,
+  labels: Int32Array,
+): number[] {
+  const moved = new Map<string, ArrayLike<number>>(variables);
+  const values = Float64Array.from(variables.get(name)!);
+  moved.set(name, values);
+  const step = 1e-5;
+  return at.map((index) => {
+    const value = values[index]!;
+    values[index] = value + step;
+    const above = referenceLoss(graph, moved, inputs, labels);
+    values[index] = value - step;
+    const beneath = referenceLoss(graph, moved, inputs, labels);
+    values[index] = value;
+    return (above - beneath) / (2 * step);
+  });
+}
+
+const labels = Int32Array.from([2, 0, 1]);
+const tolerance = 1e-4;
+
+async function training(
+  engine: Engine,
+  graph: Graph,
+  options: { trainable?: readonly string[]; weightDecay?: number } = {},
+): Promise<TrainingSession> {
+  const { trainable = graph.variables.map(({ name }) => name), weightDecay = 0 } = options;
+  const session = await engine.openTraining(graph, { trainable, optimizer: counting, weightDecay });
+  writeAll(session, variablesOf(graph));
+  return session;
+}
+
+async function checkForward(engine: Engine, graph: Graph): Promise<void> {
+  const session = await engine.open(graph);
+  const variables = variablesOf(graph);
+  writeAll(session, variables);
+  const inputs = exampleInputs(graph, 2);
+  const names = graph.nodes.map(({ name }) => name);
+  const results = await session.predict(inputs, 2, names);
+  const one = elementCount(graph.input.shape);
+  const expected = [0, 1].map((index) =>
+    evaluateGraph(graph, variables, inputs.subarray(index * one, (index + 1) * one)),
+  );
+  for (const name of names) {
+    const both = expected.flatMap((values) => [...values.get(name)!]);
+    checkClose(results.get(name)!, both, tolerance, name);
+  }
+  await session.close();
+}
+
+async function checkGradient(engine: Engine, graph: Graph): Promise<void> {
+  const session = await training(engine, graph);
+  const variables = variablesOf(graph);
+  const inputs = exampleInputs(graph, labels.length);
+  const { loss } = await session.accumulate({ inputs, labels });
+  checkClose([loss], [referenceLoss(graph, variables, inputs, labels)], tolerance, 'the loss');
+  for (const { name, shape } of graph.variables) {
+    const count = elementCount(shape);
+    const at = [...new Set(Array.from(uniform(`at ${name}`, 12), (u) => Math.floor(u * count)))];
+    const gradient = session.gradient(name);
+    const found = at.map((index) => gradient[index]!);
+    checkClose(found, differences(graph, variables, name, at, inputs, labels), 1e-3, `the gradient of ${name}`);
+  }
+  await session.close();
+}
+
+const simple = networks['a 3x3 convolution, SAME']!;
+const dropping = network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 0.7 }));
+
+/** Laws that a session keeps besides the numbers of each operation. */
+const laws: Readonly<Record<string, (engine: Engine) => Promise<void>>> = {
+  'gives back what was written, in TF-Slim’s layout': async (engine) => {
+    const session = await training(engine, simple);
+    for (const [name, values] of variablesOf(simple)) checkClose(session.read(name), values, 0, name);
+    await session.close();
+  },
+  'gives frozen variables neither gradient nor slot, and leaves them as they are': async (engine) => {
+    const session = await training(engine, simple, { trainable: ['net/out/weights'], weightDecay: 0.1 });
+    await session.accumulate({ inputs: exampleInputs(simple, 3), labels });
+    await checkFails(() => session.gradient('net/c/weights'), 'engine/', 'the gradient of a frozen variable');
+    check(!session.variables.has('net/c/weights/Count'), 'A frozen variable has a slot.');
+    check(session.variables.has('net/out/weights/Count'), 'A trained variable has no slot.');
+    await session.update(0.1);
+    checkClose(session.read('net/c/weights'), variablesOf(simple).get('net/c/weights')!, 0, 'a frozen variable');
+    await session.close();
+  },
+  'updates by the gradient with weight decay, and counts decay over frozen variables too': async (engine) => {
+    const session = await training(engine, simple, {
+      trainable: ['net/out/weights', 'net/out/biases'],
+      weightDecay: 0.25,
+    });
+    const variables = variablesOf(simple);
+    const squares = simple.variables.filter(({ decayed }) => decayed).flatMap(({ name }) => [...variables.get(name)!]);
+    checkClose([session.decayLoss()], [0.125 * squares.reduce((sum, w) => sum + w * w, 0)], 1e-6, 'weight decay');
+    const inputs = exampleInputs(simple, 3);
+    await session.accumulate({ inputs, labels });
+    const name = 'net/out/weights';
+    const at = [0, 5, 17, 100];
+    const slopes = differences(simple, variables, name, at, inputs, labels);
+    const whole = at.map((index, i) => slopes[i]! + 0.25 * variables.get(name)![index]!);
+    const gradient = session.gradient(name);
+    checkClose(
+      at.map((index) => gradient[index]!),
+      whole,
+      1e-3,
+      'the gradient with weight decay',
+    );
+    await session.update(0.5);
+    const after = session.read(name);
+    checkClose(
+      at.map((i) => after[i]!),
+      at.map((i) => variables.get(name)![i]! - 0.5 * gradient[i]!),
+      1e-6,
+      'the updated weights',
+    );
+    checkClose(session.read(`${name}/Count`), new Float32Array(after.length).fill(1.5), 0, 'the slot');
+    checkClose(session.read('power'), [0.25], 0, 'the scalar');
+    await session.close();
+  },
+  'adds gradients up until the update, and forgets them there': async (engine) => {
+    const whole = await training(engine, simple);
+    const halves = await training(engine, simple);
+    const inputs = exampleInputs(simple, 3);
+    const one = elementCount(simple.input.shape);
+    const weights = Float32Array.from([0.5, 0.2, 0.3]);
+    await whole.accumulate({ inputs, labels, weights });
+    await halves.accumulate({
+      inputs: inputs.subarray(0, one),
+      labels: labels.subarray(0, 1),
+      weights: weights.subarray(0, 1),
+    });
+    await halves.accumulate({ inputs: inputs.subarray(one), labels: labels.subarray(1), weights: weights.subarray(1) });
+    checkClose(halves.gradient('net/c/weights'), whole.gradient('net/c/weights'), 1e-5, 'the sum of two gradients');
+    await halves.update(0);
+    await halves.accumulate({ inputs, labels, weights });
+    checkClose(halves.gradient('net/c/weights'), whole.gradient('net/c/weights'), 1e-5, 'the gradient after an update');
+    await Promise.all([whole.close(), halves.close()]);
+  },
+  'gives the same bits for the same seed, and others for another seed': async (engine) => {
+    const inputs = exampleInputs(dropping, 3);
+    const runs: Float32Array[] = [];
+    for (const seed of [7, 7, 8]) {
+      const session = await training(engine, dropping);
+      for (let step = 0; step < 3; step++) {
+        await session.accumulate({ inputs, labels, seed: seed + step });
+        await session.update(0.01);
+      }
+      runs.push(session.read('net/below/weights'));
+      await session.close();
+    }
+    checkClose(runs[1]!, runs[0]!, 0, 'the weights of the same run');
+    check(
+      runs[2]!.some((value, index) => value !== runs[0]![index]),
+      'Another seed gave the same weights.',
+    );
+  },
+  'drops elements with their probability, scales the rest, and drops none in use': async (engine) => {
+    const graph = network((g, x) => g.dropout(x, { name: 'd', keep: 0.7 }));
+    const session = await training(engine, graph);
+    const ones = new Float32Array(200 * elementCount(graph.input.shape)).fill(1);
+    const name = 'net/out/weights';
+    session.write(name, new Float32Array(elementCount(session.variables.get(name)!)).fill(1));
+    session.write('net/out/biases', new Float32Array(classes));
+    // All weights 1: a logit is 1 / keep times the number of elements that stayed.
+    const { logits } = await session.accumulate({ inputs: ones, labels: new Int32Array(200), seed: 3 });
+    const elements = elementCount(graph.input.shape);
+    const kept = Array.from({ length: 200 }, (_, index) => (logits[index * classes]! * 0.7) / elements);
+    const mean = kept.reduce((sum, share) => sum + share, 0) / kept.length;
+    // Five standard errors of a share of 200 * 189 draws.
+    check(
+      Math.abs(mean - 0.7) < 5 * Math.sqrt((0.7 * 0.3) / (200 * elements)),
+      `${mean} of the elements stayed, not 0.7.`,
+    );
+    check(new Set(kept.map((share) => share.toFixed(6))).size > 20, 'Every example drops the same number of elements.');
+    const used = await session.predict(ones.subarray(0, elements), 1);
+    checkClose([...used.values()][0]!, new Float32Array(classes).fill(elements), 1e-6, 'the logits in use');
+    await session.close();
+  },
+  'refuses inputs, labels and names that do not fit': async (engine) => {
+    const session = await training(engine, simple);
+    const inputs = exampleInputs(simple, 3);
+    await checkFails(
+      () => session.accumulate({ inputs: inputs.subarray(1), labels }),
+      'engine/',
+      'inputs that are too short',
+    );
+    await checkFails(
+      () => session.accumulate({ inputs, labels: Int32Array.from([0, 1, classes]) }),
+      'engine/',
+      'a label too large',
+    );
+    await checkFails(
+      () => session.accumulate({ inputs, labels: Int32Array.from([0, 1, -1]) }),
+      'engine/',
+      'a negative label',
+    );
+    await checkFails(
+      () => session.accumulate({ inputs: inputs.subarray(0, 0), labels: new Int32Array() }),
+      'engine/',
+      'an empty batch',
+    );
+    await checkFails(() => session.predict(new Uint8Array(inputs.length), 3), 'engine/', 'bytes instead of floats');
+    await checkFails(() => session.predict(inputs, 3, ['net/nothing']), 'engine/', 'an unknown end point');
+    await checkFails(() => session.read('net/nothing'), 'engine/', 'an unknown variable');
+    await checkFails(() => session.write('net/c/biases', new Float32Array(1)), 'engine/', 'too few values');
+    await session.close();
+  },
+  'refuses a device that it does not have': async (engine) => {
+    await checkFails(() => engine.open(simple, { device: 'abacus' }), 'usage/', 'an unknown device');
+  },
+};
+
+/**
+ * What every engine keeps: each operation forward against plain loops in float64, each gradient against their finite
+ * differences, and the laws of sessions.
+ */
+export function engineContract(engine: Engine): ContractCase[] {
+  return [
+    ...Object.entries(networks).flatMap(([name, graph]) => [
+      { name: `runs ${name}`, run: () => checkForward(engine, graph) },
+      { name: `differentiates ${name}`, run: () => checkGradient(engine, graph) },
+    ]),
+    ...Object.entries(laws).map(([name, law]) => ({ name, run: () => law(engine) })),
+  ];
+}
