@@ -58,3 +58,10 @@ export {
   type RestoreSelection,
   selectScopes,
 } from './scopes.js';
+export {
+  estimateTrainingMemory,
+  type GraphSummary,
+  type LayerSummary,
+  summarize,
+  type TrainingMemory,
+} from './summary.js';

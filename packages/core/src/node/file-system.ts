@@ -54,6 +54,20 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+// Not `mkdir` with `recursive`: under /proc that one never returns.
+async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && parent !== path) {
+      await makeFolder(parent);
+      await mkdir(path);
+    } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  }
+}
+
 /** The files of this machine. */
 export const nodeFileSystem: FileSystem = {
   async stat(path) {
@@ -86,8 +100,6 @@ export const nodeFileSystem: FileSystem = {
     await syncFolder(dirname(path));
   },
   append: (path, bytes) => appendFile(path, bytes),
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder,
   remove: (path) => rm(path, { force: true }),
 };

@@ -1,4 +1,7 @@
+export { backboneContract } from './backbone-contract.js';
+export { checkpointFormatContract } from './checkpoint-format-contract.js';
 export { type ContractCase, check, checkClose, checkFails } from './contract.js';
+export { datasetContract } from './dataset-contract.js';
 export { engineContract } from './engine-contract.js';
 export { fnv1a, formulaPicture, formulaVariable, smoothPicture, uniform } from './formula.js';
 export { crossEntropy, evaluateGraph } from './reference.js';

@@ -1,0 +1,15 @@
+import type { CheckpointFormat } from '@graftjs/core';
+import { existingCheckpoint, isCheckpoint } from './checkpoint-location.js';
+import { guarded } from './damage.js';
+import { openV2 } from './v2-reader.js';
+import { writeV2 } from './v2-writer.js';
+
+/** TensorFlow's present checkpoint format, the tensor bundle: an index and data files. */
+export const slimV2: CheckpointFormat = {
+  name: 'slim-v2',
+  description: 'TensorFlow checkpoint V2: prefix.index and prefix.data-00000-of-00001',
+  recognises: (path, files) => guarded(path, () => isCheckpoint(2, path, files)),
+  open: (path, files) => guarded(path, async () => openV2((await existingCheckpoint(2, path, files)).prefix, files)),
+  write: writeV2,
+  filesOf: (path, files) => guarded(path, async () => [...(await existingCheckpoint(2, path, files)).files]),
+};

@@ -1,0 +1,136 @@
+import { dtypeBytes, elementCount, type Shape } from './dtype.js';
+import type { Graph } from './graph.js';
+import { type Node, type NodeOf, type OpName, type ShapeContext, variablesOf } from './ops.js';
+
+type FlopsRule<K extends OpName> = (node: NodeOf<K>, context: ShapeContext) => number;
+
+const perElement =
+  (flops: number) =>
+  ({ shape }: Node): number =>
+    flops * elementCount(shape);
+
+const perWindow = ({ shape, kernel: [height, width] }: NodeOf<'maxPool' | 'avgPool'>): number =>
+  elementCount(shape) * height * width;
+
+/** Floating-point operations on one example in use; a window over padding counts in full. */
+const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
+  normalize: perElement(2),
+  conv2d({ shape, weights }, { variable }) {
+    const [height, width, inputs] = variable(weights) as readonly [number, number, number, number];
+    return 2 * height * width * inputs * elementCount(shape);
+  },
+  bias: perElement(1),
+  relu: perElement(1),
+  maxPool: perWindow,
+  avgPool: perWindow,
+  // A square, the sum over the window, alpha, bias, a power and a division.
+  lrn: (node) => elementCount(node.shape) * (2 * node.depthRadius + 1 + 5),
+  dropout: perElement(0),
+  mean: (_, { inputs }) => elementCount(inputs[0]!),
+  reshape: perElement(0),
+};
+
+/** One layer of a network: an end point with the operations below its name, or an operation that belongs to none. */
+export interface LayerSummary {
+  readonly name: string;
+  /** Of its last operation, for one example. */
+  readonly shape: Shape;
+  /** Elements of its variables, of those that are not trainable too. */
+  readonly parameters: number;
+  /** See `GraphSummary.flops`. */
+  readonly flops: number;
+  /** See `GraphSummary.activationBytes`. */
+  readonly activationBytes: number;
+}
+
+/** What a network costs. */
+export interface GraphSummary {
+  readonly layers: readonly LayerSummary[];
+  /** Elements of all variables. */
+  readonly parameters: number;
+  /** Those of them that training can change. */
+  readonly trainableParameters: number;
+  /** Floating-point operations on one example in use: a multiplication and the addition of its product are two. */
+  readonly flops: number;
+  /** Bytes of the results of all operations for one example, in float32; a reshape has none of its own. */
+  readonly activationBytes: number;
+}
+
+const countElements = (variables: readonly { readonly shape: Shape }[]): number =>
+  variables.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+
+/** The end point that a node's name lies below, the innermost one; else the node's own name. */
+function layerOf(node: Node, graph: Graph): string {
+  for (let at = node.name.lastIndexOf('/'); at > 0; at = node.name.lastIndexOf('/', at - 1)) {
+    const scope = node.name.slice(0, at);
+    if (Object.hasOwn(graph.endPoints, scope)) return scope;
+  }
+  return node.name;
+}
+
+/** Counts parameters, operations and activations, layer by layer, in the order in which the layers begin. */
+export function summarize(graph: Graph): GraphSummary {
+  const shapes = new Map<string, Shape>([[graph.input.name, graph.input.shape]]);
+  const variables = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
+  const layers = new Map<string, LayerSummary>();
+  for (const node of graph.nodes) {
+    shapes.set(node.name, node.shape);
+    const context: ShapeContext = {
+      inputs: node.inputs.map((name) => shapes.get(name)!),
+      variable: (name) => variables.get(name)!,
+    };
+    const rule = flopsRules[node.op] as FlopsRule<OpName>;
+    const name = layerOf(node, graph);
+    const before = layers.get(name);
+    layers.set(name, {
+      name,
+      shape: node.shape,
+      parameters:
+        (before?.parameters ?? 0) + countElements(variablesOf(node).map((name) => ({ shape: variables.get(name)! }))),
+      flops: (before?.flops ?? 0) + rule(node, context),
+      activationBytes:
+        (before?.activationBytes ?? 0) + (node.op === 'reshape' ? 0 : dtypeBytes.float32 * elementCount(node.shape)),
+    });
+  }
+  const total = (what: 'flops' | 'activationBytes') =>
+    [...layers.values()].reduce((sum, layer) => sum + layer[what], 0);
+  return {
+    layers: [...layers.values()],
+    parameters: countElements(graph.variables),
+    trainableParameters: countElements(graph.variables.filter(({ trainable }) => trainable)),
+    flops: total('flops'),
+    activationBytes: total('activationBytes'),
+  };
+}
+
+/** Bytes that training takes, by what they are for. */
+export interface TrainingMemory {
+  readonly weights: number;
+  readonly gradients: number;
+  /** What the optimizer keeps. */
+  readonly slots: number;
+  /** The batch itself and the result of every operation on it. */
+  readonly activations: number;
+  readonly total: number;
+}
+
+/**
+ * Estimates, from the graph alone, what one training step on a whole batch takes when every trainable variable is
+ * trained and every activation is kept for the way back. An engine may need less, by cutting the batch into pieces, or
+ * more, for its working memory.
+ * @param options.slots values that the optimizer keeps for each trained element: 1 for momentum, 2 for Adam
+ */
+export function estimateTrainingMemory(
+  graph: Graph,
+  { batchSize, slots }: { readonly batchSize: number; readonly slots: number },
+): TrainingMemory {
+  const { parameters, trainableParameters, activationBytes } = summarize(graph);
+  const inputBytes = dtypeBytes[graph.input.dtype] * elementCount(graph.input.shape);
+  const parts = {
+    weights: dtypeBytes.float32 * parameters,
+    gradients: dtypeBytes.float32 * trainableParameters,
+    slots: dtypeBytes.float32 * trainableParameters * slots,
+    activations: batchSize * (inputBytes + activationBytes),
+  };
+  return { ...parts, total: parts.weights + parts.gradients + parts.slots + parts.activations };
+}

@@ -1,0 +1,105 @@
+import type { Backbone, BackboneOptions } from '../backbone.js';
+import { elementCount, formatShape } from '../dtype.js';
+import { variablesOf } from '../ops.js';
+import { inScopes } from '../scopes.js';
+import { type ContractCase, check, checkFails } from './contract.js';
+
+/**
+ * What every backbone keeps.
+ * @param small options of a network small enough to be built many times, such as `{ size: 32, width: 0.25 }`
+ */
+export function backboneContract(backbone: Backbone, small: BackboneOptions): ContractCase[] {
+  const { name } = backbone;
+  const build = (options: BackboneOptions = {}) => backbone.build({ ...small, ...options });
+  return [
+    {
+      name: `${name} is the same graph for the same options, and cannot be changed`,
+      async run() {
+        const graph = build({ classes: 7 });
+        check(
+          JSON.stringify(graph) === JSON.stringify(build({ classes: 7 })),
+          'Two graphs of the same options differ.',
+        );
+        check(
+          Object.isFrozen(graph) && Object.isFrozen(graph.nodes[0]) && Object.isFrozen(graph.variables[0]),
+          'The graph is not frozen.',
+        );
+        check(graph.name === name, `The graph of ${name} is named ${graph.name}.`);
+      },
+    },
+    {
+      name: `${name} has its own classes and size by default`,
+      async run() {
+        const { classes, size } = backbone.defaults;
+        const graph = backbone.build();
+        const output = graph.nodes.find((node) => node.name === graph.output)!;
+        check(
+          formatShape(graph.input.shape) === formatShape([size, size, 3]),
+          `It takes ${formatShape(graph.input.shape)} by default.`,
+        );
+        check(
+          formatShape(output.shape) === `${classes}`,
+          `It gives ${formatShape(output.shape)} by default, not ${classes} classes.`,
+        );
+      },
+    },
+    ...backbone.heads.map((head) => ({
+      name: `${name} with the head ${head}: the head's scopes hold what the classes change, and nothing else`,
+      async run() {
+        const shapes = new Map(
+          build({ head, classes: 5 }).variables.map((variable) => [variable.name, formatShape(variable.shape)]),
+        );
+        const graph = build({ head, classes: 6 });
+        for (const { name: variable, shape } of graph.variables) {
+          const changes = shapes.get(variable) !== formatShape(shape);
+          check(
+            changes === inScopes(variable, graph.headScopes),
+            `${variable} ${changes ? 'changes' : 'does not change'} with the classes.`,
+          );
+        }
+        check(
+          graph.variables.some((variable) => inScopes(variable.name, graph.headScopes)),
+          'No variable is in the head.',
+        );
+      },
+    })),
+    {
+      name: `${name} names end points that are there, the result among them`,
+      async run() {
+        const graph = build();
+        const nodes = new Set(graph.nodes.map((node) => node.name));
+        const points = Object.entries(graph.endPoints);
+        for (const [point, node] of points)
+          check(nodes.has(node), `The end point ${point} stands for ${node}, which is no node.`);
+        check(
+          points.some(([, node]) => node === graph.output),
+          'The result is no end point.',
+        );
+      },
+    },
+    {
+      name: `${name} declares every variable that a node reads, and no other`,
+      async run() {
+        const graph = build();
+        const read = new Set(graph.nodes.flatMap(variablesOf));
+        for (const { name: variable } of graph.variables) check(read.has(variable), `No node reads ${variable}.`);
+        check(
+          read.size === graph.variables.length,
+          `${read.size} variables are read and ${graph.variables.length} declared.`,
+        );
+      },
+    },
+    {
+      name: `${name} grows with its width`,
+      async run() {
+        const count = (width: number) =>
+          build({ width }).variables.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+        check(count(1) > 2 * count(0.5), `${count(0.5)} parameters at half its width, ${count(1)} at its own.`);
+      },
+    },
+    {
+      name: `${name} refuses a head that it does not have`,
+      run: () => checkFails(() => build({ head: 'of-another-body' }), 'usage/', 'an unknown head'),
+    },
+  ];
+}

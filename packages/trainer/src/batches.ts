@@ -1,0 +1,141 @@
+import { DataError, type Picture, type Preprocessing, type Split } from '@graftjs/core';
+import pMap from 'p-map';
+import { createRandom, shuffled } from './random.js';
+import { stream } from './streams.js';
+
+/** Pictures ready for a network, and their classes. */
+export interface PictureBatch {
+  /** NHWC bytes, `labels.length * size * size * 3`. */
+  readonly inputs: Uint8Array;
+  readonly labels: Int32Array;
+  /** Which pictures of the split these are. */
+  readonly indices: Uint32Array;
+}
+
+/** One step's batch. */
+export interface TrainingBatch extends PictureBatch {
+  /** Updates before it. */
+  readonly step: number;
+  readonly epoch: number;
+  /** For dropout. */
+  readonly seed: number;
+}
+
+/** How pictures become batches. */
+export interface BatchOptions {
+  /** Height and width of the network's input. */
+  readonly size: number;
+  readonly preprocessing: Preprocessing;
+  /** Default 32. */
+  readonly batchSize?: number;
+  /** Pictures read at the same time. Default 8. */
+  readonly workers?: number;
+}
+
+/** Which steps of a run to give batches for. */
+export interface TrainingBatchOptions extends BatchOptions {
+  readonly seed: number;
+  /** The first step; default 0. */
+  readonly from?: number;
+  /** The step after the last. */
+  readonly to: number;
+}
+
+/** Steps of an epoch; the last batch is smaller where the pictures do not fill it. */
+export function stepsPerEpoch(pictures: number, batchSize: number): number {
+  return Math.ceil(pictures / batchSize);
+}
+
+/**
+ * The part of a split that a limit leaves: the first `limit` pictures of a shuffle by the seed, in the split's order. The
+ * same seed gives the same pictures, and a larger limit those of a smaller one and more. Without a limit, or with one
+ * that is not below the number of pictures, the split itself.
+ */
+export function limitSplit(split: Split, limit: number | undefined, seed: number): Split {
+  const count = split.labels.length;
+  if (limit === undefined || limit >= count) return split;
+  const kept = shuffled(count, createRandom(seed, stream.limit)).slice(0, limit).sort();
+  const original = (index: number): number => {
+    if (index in kept) return kept[index]!;
+    throw new DataError('data/no-picture', `There is no picture ${index}: this split is limited to 0 to ${limit - 1}.`);
+  };
+  return {
+    labels: Int32Array.from(kept, (index) => split.labels[index]!),
+    id: (index) => split.id(original(index)),
+    read: async (index) => split.read(original(index)),
+  };
+}
+
+/** Reads, prepares and rounds the pictures at `indices`. */
+async function readBatch(
+  split: Split,
+  indices: Uint32Array,
+  workers: number,
+  size: number,
+  prepare: (index: number, picture: Picture) => Float32Array,
+): Promise<PictureBatch> {
+  const length = size * size * 3;
+  // Clamped arrays round as TensorFlow does: to the nearest, halves to the even one.
+  const bytes = new Uint8ClampedArray(indices.length * length);
+  await pMap(
+    indices.entries(),
+    async ([place, index]) => {
+      bytes.set(prepare(index, await split.read(index)), place * length);
+    },
+    { concurrency: workers },
+  );
+  return {
+    inputs: new Uint8Array(bytes.buffer),
+    labels: Int32Array.from(indices, (index) => split.labels[index]!),
+    indices,
+  };
+}
+
+/** Yields what `load` gives for each of `from` to below `to`, with the next one on its way while one is worked on. */
+async function* prefetched<T>(from: number, to: number, load: (place: number) => Promise<T>): AsyncGenerator<T> {
+  let next: Promise<T> | undefined;
+  try {
+    for (let place = from; place < to; place++) {
+      const current = await (next ?? load(place));
+      next = place + 1 < to ? load(place + 1) : undefined;
+      // Its failure is met when its turn comes, which is not yet.
+      next?.catch(() => {});
+      yield current;
+    }
+  } finally {
+    await next?.catch(() => {});
+  }
+}
+
+/**
+ * The batches of steps `from` to below `to`: each epoch every picture once, in an order of its own. What a step gets
+ * depends on the seed and the step alone (the order on the epoch, a picture's augmentation on epoch and picture, dropout
+ * on the step), so a run goes on from any step as if it had never stopped. One batch is read ahead.
+ */
+export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
+  const { size, preprocessing, batchSize = 32, workers = 8, seed, from = 0, to } = options;
+  const count = split.labels.length;
+  const steps = stepsPerEpoch(count, batchSize);
+  let order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
+  yield* prefetched(from, to, async (step) => {
+    const epoch = Math.floor(step / steps);
+    if (order.epoch !== epoch) order = { epoch, indices: shuffled(count, createRandom(seed, stream.order, epoch)) };
+    const start = (step % steps) * batchSize;
+    const indices = order.indices.slice(start, start + batchSize);
+    const batch = await readBatch(split, indices, workers, size, (index, picture) =>
+      preprocessing.train(picture, size, createRandom(seed, stream.picture, epoch, index)),
+    );
+    return { ...batch, step, epoch, seed: createRandom(seed, stream.dropout, step).below(2 ** 32) };
+  });
+}
+
+/** Every picture of a split once, in its order, prepared for evaluation. One batch is read ahead. */
+export async function* evaluationBatches(split: Split, options: BatchOptions): AsyncGenerator<PictureBatch> {
+  const { size, preprocessing, batchSize = 32, workers = 8 } = options;
+  const count = split.labels.length;
+  yield* prefetched(0, stepsPerEpoch(count, batchSize), (place) => {
+    const start = place * batchSize;
+    const indices = Uint32Array.from({ length: Math.min(batchSize, count - start) }, (_, at) => start + at);
+    return readBatch(split, indices, workers, size, (_, picture) => preprocessing.evaluate(picture, size));
+  });
+}

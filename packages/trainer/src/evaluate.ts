@@ -1,0 +1,44 @@
+import type { Preprocessing, Session, Split } from '@graftjs/core';
+import { evaluationBatches } from './batches.js';
+import { checkClasses, checkSplit, pictureSize } from './check-inputs.js';
+import { ClassificationMetrics, type Evaluation } from './metrics.js';
+
+/** How a split is evaluated. */
+export interface EvaluateOptions {
+  readonly preprocessing: Preprocessing;
+  /** Pictures that the network gets at once. Default 32. */
+  readonly batchSize?: number;
+  /** Pictures read at the same time. Default 8. */
+  readonly workers?: number;
+  /** Ends it before the next batch, with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch. */
+  readonly onProgress?: (done: number, count: number) => void;
+}
+
+/**
+ * Runs a classifier over every picture of a split.
+ * @param classes their names, as many as the network has outputs
+ * @throws RunError `run/not-finite` where a logit is NaN or infinite; DataError for an empty split or a damaged picture
+ */
+export async function evaluate(
+  session: Session,
+  split: Split,
+  classes: readonly string[],
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const { signal, onProgress, ...batching } = options;
+  const { graph } = session;
+  checkClasses(graph, classes);
+  checkSplit('The split', split, classes);
+  const metrics = new ClassificationMetrics(classes);
+  let done = 0;
+  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, size: pictureSize(graph) })) {
+    signal?.throwIfAborted();
+    const outputs = await session.predict(inputs, labels.length);
+    metrics.add(outputs.get(graph.output)!, labels);
+    done += labels.length;
+    onProgress?.(done, split.labels.length);
+  }
+  return metrics.result();
+}

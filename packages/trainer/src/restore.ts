@@ -1,0 +1,68 @@
+import {
+  CHECKPOINT_FORMAT,
+  CheckpointError,
+  type CheckpointReader,
+  type Container,
+  elementCount,
+  type FileSystem,
+  formatShape,
+  registry,
+  type Session,
+  sameShape,
+} from '@graftjs/core';
+import { firstNotFinite } from './first-not-finite.js';
+
+/**
+ * Opens the checkpoint at `path` by whichever installed format recognises it.
+ * @throws CheckpointError `checkpoint/not-recognised` where none does
+ */
+export async function openCheckpoint(path: string, container: Container, files: FileSystem): Promise<CheckpointReader> {
+  const formats = registry(container, CHECKPOINT_FORMAT);
+  for (const format of formats.values()) {
+    if (await format.recognises(path, files)) return format.open(path, files);
+  }
+  const accepted = [...formats.values()].map(({ name, description }) => `${name} (${description})`);
+  throw new CheckpointError(
+    'checkpoint/not-recognised',
+    `${path} is no checkpoint of a known format. ` +
+      (accepted.length > 0
+        ? `Known: ${accepted.join('; ')}. Look at the path, or install the plugin of the format that it has.`
+        : 'No installed plugin brings a checkpoint format: install one, such as @graftjs/ckpt-slim.'),
+    { details: { path, accepted: [...formats.keys()] } },
+  );
+}
+
+/**
+ * Copies variables (or slots) by name from a checkpoint into a session, one at a time, so that never more than one is in
+ * memory twice.
+ * @throws CheckpointError where one is missing, of another shape or type, or holds NaN or an infinity
+ */
+export async function restoreVariables(
+  session: Session,
+  reader: CheckpointReader,
+  names: Iterable<string>,
+): Promise<void> {
+  for (const name of names) {
+    const shape = session.variables.get(name)!;
+    const found = reader.tensors.get(name);
+    if (found?.dtype !== 'float32' || !sameShape(found.shape, shape)) {
+      const received = found ? `${found.dtype} ${formatShape(found.shape)}` : 'nothing';
+      throw new CheckpointError(
+        'checkpoint/does-not-fit',
+        `${name} is float32 ${formatShape(shape)}, and the checkpoint has ${received} by that name.`,
+        { details: { name, expected: shape, found } },
+      );
+    }
+    const values = new Float32Array(elementCount(shape));
+    await reader.read(name, new Uint8Array(values.buffer));
+    const wrong = firstNotFinite(values);
+    if (wrong >= 0) {
+      throw new CheckpointError(
+        'checkpoint/not-finite',
+        `${name} holds ${values[wrong]} at element ${wrong}: the checkpoint is of a training that had failed. Use an earlier one.`,
+        { details: { name, element: wrong } },
+      );
+    }
+    session.write(name, values);
+  }
+}

@@ -1,0 +1,179 @@
+import { RunError, UsageError } from '@graftjs/core';
+import * as z from 'zod';
+
+// Every schema's message is what it accepts; `problems` puts the path and what came before it.
+
+const number = (accepted: string, fits: (value: number) => boolean) => z.number(accepted).refine(fits, accepted);
+
+const whole = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  number(
+    most === Number.MAX_SAFE_INTEGER ? `a whole number from ${least} up` : `a whole number from ${least} to ${most}`,
+    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
+  );
+
+const text = z.string('a text that is not empty').min(1, 'a text that is not empty');
+const list = z.array(text, 'a list of texts');
+const flag = z.boolean('true or false');
+
+const object = <T extends z.ZodRawShape>(shape: T) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : 'an object'),
+  });
+
+const regime = z.union(
+  [z.literal(['all', 'head']), z.array(text).min(1)],
+  "'all', 'head', or a list of scopes that is not empty",
+);
+
+const shape = {
+  /** The backbone by name, and its options; what is left out is the backbone's own. */
+  model: object({
+    name: text,
+    head: text.exactOptional(),
+    size: whole(1).exactOptional(),
+    width: number('a number above 0', (value) => value > 0).exactOptional(),
+    /** To be compared with the data set, which says how many there are. */
+    classes: whole(2).exactOptional(),
+    dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
+  }),
+  dataset: object({
+    name: text,
+    /** As the data set's plugin is to open it; an absolute path lets a run be resumed from any folder. */
+    folder: text,
+    /** For the data set's split and the choice of limited pictures: runs of different seeds may share them. */
+    seed: whole(0, 2 ** 32 - 1).default(0),
+    /** Use this many pictures of `train`, chosen by `dataset.seed`. */
+    limitTrain: whole(1).exactOptional(),
+    limitTest: whole(1).exactOptional(),
+    corrupt: z.enum(['refuse', 'skip'], "'refuse' or 'skip'").default('refuse'),
+  }),
+  /** What the weights start from; without it, random values. */
+  checkpoint: object({
+    path: text,
+    /** Scopes, as Slim's `checkpoint_exclude_scopes`. */
+    exclude: list.default([]),
+    include: list.exactOptional(),
+    ignoreMissing: flag.default(false),
+  }).exactOptional(),
+  /** See `selectTrainable`. */
+  train: regime.default('all'),
+  engine: object({ name: text.default('onnx'), device: text.exactOptional() }).prefault({}),
+  /** One of `optimizers`. */
+  optimizer: text.default('adam'),
+  learningRate: number('a number above 0', (value) => value > 0).default(1e-4),
+  /** See `createSchedule`. */
+  schedule: text.default('constant'),
+  weightDecay: number('a number from 0 up', (value) => value >= 0).default(0),
+  /** See `createPreprocessing`. */
+  augment: list.default(['none']),
+  batchSize: whole(1).default(32),
+  /** Times that every picture is seen: this or `steps`. Default 10. */
+  epochs: whole(1).exactOptional(),
+  /** Updates: this or `epochs`. */
+  steps: whole(1).exactOptional(),
+  /** Evaluate on `test` every so many steps, and at the end. Default: at the end of each epoch. */
+  evalEvery: whole(1).exactOptional(),
+  /** Save every so many steps, and at the end. Default: after each evaluation. */
+  saveEvery: whole(1).exactOptional(),
+  /** Stop after so many evaluations without a better top1 than the best, and go back to that one's weights. */
+  earlyStop: whole(1).exactOptional(),
+  /** For the order, augmentation, dropout and initial values. */
+  seed: whole(0, 2 ** 32 - 1).default(0),
+  /** Pictures read at the same time. */
+  workers: whole(1).default(8),
+  /** What the run's checkpoints are written in. */
+  checkpointFormat: text.default('slim-v2'),
+};
+
+const runConfig = object(shape);
+
+const runRecord = object({
+  ...shape,
+  /** Names of the classes, in the order of the network's outputs. */
+  classes: list,
+  /** Names of the variables that train, which `train` came to. */
+  trained: list,
+});
+
+/** What a user says of a run; all that has a default may be left out. */
+export type RunConfigInput = z.input<typeof runConfig>;
+
+/** A run with every default filled in. */
+export type RunConfig = z.output<typeof runConfig>;
+
+/** A run folder's `config.json`: all that is needed to run it again. */
+export type RunRecord = z.output<typeof runRecord>;
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+}
+
+function shown(value: unknown): string {
+  const json = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'missing');
+  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
+}
+
+interface Problem {
+  readonly path: string;
+  readonly received: unknown;
+  readonly accepted: string;
+}
+
+function problems(error: z.ZodError, value: unknown): Problem[] {
+  return error.issues.flatMap((issue): Problem[] => {
+    const path = issue.path.map(String);
+    if (issue.code !== 'unrecognized_keys') {
+      return [{ path: path.join('.') || 'the config', received: at(value, issue.path), accepted: issue.message }];
+    }
+    const accepted = `no such key, but ${issue.message}`;
+    return issue.keys.map((key) => ({ path: [...path, key].join('.'), received: at(value, [...issue.path, key]), accepted }));
+  });
+}
+
+const listed = (found: readonly Problem[]): string =>
+  found.map(({ path, received, accepted }) => `\n  ${path} is ${shown(received)}. Accepted: ${accepted}.`).join('');
+
+/** The same without the keys whose value is undefined, as JSON would have it. */
+function withoutUndefined(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const kept = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutUndefined(inner)]));
+}
+
+/**
+ * Checks what a user says of a run and fills in the defaults. A key whose value is undefined counts as left out.
+ * @throws UsageError `usage/config` with the path of everything that is wrong, what was received and what is accepted
+ */
+export function parseRunConfig(value: unknown): RunConfig {
+  const given = withoutUndefined(value);
+  const { data, error } = runConfig.safeParse(given);
+  if (error) {
+    const details = { problems: problems(error, given) };
+    throw new UsageError('usage/config', `The run cannot be started:${listed(details.problems)}`, { details });
+  }
+  if (data.epochs !== undefined && data.steps !== undefined) {
+    throw new UsageError(
+      'usage/config',
+      `epochs is ${data.epochs} and steps is ${data.steps}. Accepted: one of the two.`,
+    );
+  }
+  return data.steps === undefined ? { ...data, epochs: data.epochs ?? 10 } : data;
+}
+
+/**
+ * Reads the text of a `config.json`.
+ * @param path for messages
+ * @throws RunError `run/config` where it is none
+ */
+export function parseRunRecord(text: string, path: string): RunRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new RunError('run/config', `${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const { data, error } = runRecord.safeParse(value);
+  if (data) return data;
+  const details = { path, problems: problems(error, value) };
+  throw new RunError('run/config', `${path} is not the config of a run:${listed(details.problems)}`, { details });
+}
