@@ -41,6 +41,11 @@ export interface CheckpointFormat {
   open(path: string, files: FileSystem): Promise<CheckpointReader>;
   /** Writes all variables under `path`, atomically; absent where the format can only be read. */
   write?(path: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void>;
+  /**
+   * Notes in a folder which checkpoints are kept there, by their paths, the newest last, for other programs that read the
+   * format (TensorFlow's file `checkpoint`), atomically; absent where the format has no such note.
+   */
+  writeState?(folder: string, paths: readonly string[], files: FileSystem): Promise<void>;
   /** The files that make up the checkpoint at `path`, to be counted or removed together. */
   filesOf(path: string, files: FileSystem): Promise<string[]>;
 }

@@ -5,6 +5,14 @@ export interface Picture {
   readonly width: number;
 }
 
+/** Decodes picture files. A plugin registers one under `PICTURE_READER`. */
+export interface PictureReader {
+  /** What it decodes with: `sharp`. */
+  readonly name: string;
+  /** Decodes the file at `path`, upright, to sRGB; what cannot be decoded is a `DataError` that names it. */
+  read(path: string): Promise<Picture>;
+}
+
 /** A part of a data set, read picture by picture in any order. */
 export interface Split {
   /** The class of each picture, an index into the data set's `classes`; known without a picture being read. */

@@ -8,7 +8,7 @@ export {
   type Value,
 } from './builder.js';
 export type { CheckpointFormat, CheckpointReader, TensorInfo, TensorSource } from './checkpoint.js';
-export type { Dataset, DatasetOptions, OpenDataset, Picture, Split } from './dataset.js';
+export type { Dataset, DatasetOptions, OpenDataset, Picture, PictureReader, Split } from './dataset.js';
 export { type DType, dtypeBytes, elementCount, formatShape, type Shape, sameShape } from './dtype.js';
 export type {
   Batch,
@@ -44,6 +44,7 @@ export {
   definePlugin,
   ENGINE,
   isPlugin,
+  PICTURE_READER,
   type Plugin,
   registry,
   resolve,

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { type DependencyContainer, container as root } from 'tsyringe';
 import type { Backbone } from './backbone.js';
 import type { CheckpointFormat } from './checkpoint.js';
-import type { Dataset } from './dataset.js';
+import type { Dataset, PictureReader } from './dataset.js';
 import type { Engine } from './engine.js';
 import { PluginError } from './errors.js';
 
@@ -19,6 +19,7 @@ const token = <T>(kind: string): Token<T> => Symbol.for(`graftjs.${kind}`) as To
 
 export const BACKBONE = token<Backbone>('backbone');
 export const DATASET = token<Dataset>('dataset');
+export const PICTURE_READER = token<PictureReader>('picture reader');
 export const CHECKPOINT_FORMAT = token<CheckpointFormat>('checkpoint format');
 export const ENGINE = token<Engine>('engine');
 

@@ -79,9 +79,7 @@ export class ClassificationMetrics {
   /** Of what was added so far, which must be something. */
   result(): Evaluation {
     const classes = this.#classes.length;
-    const confusion = this.#classes.map((_, row) => [
-      ...this.#confusion.subarray(row * classes, (row + 1) * classes),
-    ]);
+    const confusion = this.#classes.map((_, row) => [...this.#confusion.subarray(row * classes, (row + 1) * classes)]);
     let correct = 0;
     const perClass = this.#classes.map((name, index) => {
       const count = confusion[index]!.reduce((sum, pictures) => sum + pictures, 0);

@@ -20,10 +20,8 @@ const object = <T extends z.ZodRawShape>(shape: T) =>
     error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : 'an object'),
   });
 
-const regime = z.union(
-  [z.literal(['all', 'head']), z.array(text).min(1)],
-  "'all', 'head', or a list of scopes that is not empty",
-);
+const regimeText = "'all', 'head', or a list of scopes that is not empty";
+const regime = z.union([z.literal(['all', 'head']), z.array(text).min(1, regimeText)], regimeText);
 
 const shape = {
   /** The backbone by name, and its options; what is left out is the backbone's own. */
@@ -75,7 +73,7 @@ const shape = {
   evalEvery: whole(1).exactOptional(),
   /** Save every so many steps, and at the end. Default: after each evaluation. */
   saveEvery: whole(1).exactOptional(),
-  /** Stop after so many evaluations without a better top1 than the best, and go back to that one's weights. */
+  /** Stop after so many evaluations without a better top1 than the best; that one's weights are the run's result. */
   earlyStop: whole(1).exactOptional(),
   /** For the order, augmentation, dropout and initial values. */
   seed: whole(0, 2 ** 32 - 1).default(0),
@@ -126,7 +124,11 @@ function problems(error: z.ZodError, value: unknown): Problem[] {
       return [{ path: path.join('.') || 'the config', received: at(value, issue.path), accepted: issue.message }];
     }
     const accepted = `no such key, but ${issue.message}`;
-    return issue.keys.map((key) => ({ path: [...path, key].join('.'), received: at(value, [...issue.path, key]), accepted }));
+    return issue.keys.map((key) => ({
+      path: [...path, key].join('.'),
+      received: at(value, [...issue.path, key]),
+      accepted,
+    }));
   });
 }
 

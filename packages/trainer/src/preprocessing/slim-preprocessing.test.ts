@@ -29,7 +29,10 @@ function fixture<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../../fixtures/${name}.json`, import.meta.url), 'utf8')) as T;
 }
 
-const slim = fixture<{ cases: { picture: string; vgg_eval: Tensor; inception_eval: Tensor }[] }>('preprocessing');
+const oracle = new URL('../../../../oracles/preprocessing.json', import.meta.url);
+const slim = JSON.parse(readFileSync(oracle, 'utf8')) as {
+  cases: { picture: string; vgg_eval: Tensor; inception_eval: Tensor }[];
+};
 const steps = fixture<{ vggEvaluate: { cases: VggCase[] } }>('preprocessing-steps');
 
 function picture(name: string, height: number, width: number): Picture {

@@ -1,0 +1,57 @@
+import type { GraftError, Graph, OpenDataset, RestoreRow } from '@graftjs/core';
+import type { Evaluation } from './metrics.js';
+import type { RunRecord } from './run-config.js';
+
+/** What a run tells while it goes on: `restored` and `unreadable` come before `start`, all others after it. */
+export type RunEvent =
+  /** The plan of what the weights are restored from, before it is done: a row for each variable. */
+  | { readonly type: 'restored'; readonly path: string; readonly rows: readonly RestoreRow[] }
+  /** A newer checkpoint of the resumed run could not be read; an older one takes its place. */
+  | { readonly type: 'unreadable'; readonly path: string; readonly error: GraftError }
+  | {
+      readonly type: 'start';
+      readonly folder: string;
+      readonly config: RunRecord;
+      readonly graph: Graph;
+      /** Updates that are done already: 0, or where the run was resumed. */
+      readonly step: number;
+      readonly totalSteps: number;
+      readonly stepsPerEpoch: number;
+      /** Pictures. */
+      readonly counts: { readonly train: number; readonly test: number };
+      readonly skipped: OpenDataset['skipped'];
+    }
+  | {
+      readonly type: 'step';
+      /** Updates done, this one included. */
+      readonly step: number;
+      readonly totalSteps: number;
+      /** 1 for the first. */
+      readonly epoch: number;
+      /** Softmax cross-entropy, the batch's mean. */
+      readonly loss: number;
+      /** With weight decay. */
+      readonly totalLoss: number;
+      readonly learningRate: number;
+      /** From the wait for the batch to the end of the update. */
+      readonly imagesPerSecond: number;
+    }
+  /** An evaluation's progress, after each batch. */
+  | { readonly type: 'evaluating'; readonly step: number; readonly done: number; readonly count: number }
+  | {
+      readonly type: 'evaluation';
+      readonly step: number;
+      readonly epoch: number;
+      readonly result: Evaluation;
+      /** Whether it is better than all before it. */
+      readonly best: boolean;
+    }
+  | { readonly type: 'saved'; readonly step: number; readonly path: string }
+  | {
+      readonly type: 'stopped';
+      readonly step: number;
+      /** `early`: by `earlyStop`. `aborted`: by the signal; the run can be resumed. */
+      readonly reason: 'finished' | 'early' | 'aborted';
+      /** The step of the weights that are the run's result, where it chooses the best. */
+      readonly bestStep?: number;
+    };

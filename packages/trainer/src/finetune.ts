@@ -1,0 +1,223 @@
+import {
+  BACKBONE,
+  CHECKPOINT_FORMAT,
+  type CheckpointReader,
+  type Container,
+  ENGINE,
+  type FileSystem,
+  type GraftError,
+  type Graph,
+  pick,
+  planRestore,
+  type RestoreRow,
+  RunError,
+  resolve,
+  type TrainingSession,
+} from '@graftjs/core';
+import { stepsPerEpoch } from './batches.js';
+import { checkClasses, pictureSize } from './check-inputs.js';
+import type { RunEvent } from './events.js';
+import { initialValue } from './initializers.js';
+import type { Scores } from './metrics.js';
+import { optimizers } from './optimizers.js';
+import { createPreprocessing } from './preprocessing/create-preprocessing.js';
+import { selectTrainable } from './regimes.js';
+import { openCheckpoint, restoreVariables } from './restore.js';
+import { parseRunConfig, type RunConfig, type RunConfigInput, type RunRecord } from './run-config.js';
+import { RunFolder } from './run-folder.js';
+import { buildGraph, checkSameClasses, openRunData, type RunDataset, resolveModel } from './run-parts.js';
+import type { RunState } from './run-state.js';
+import { Saver } from './saver.js';
+import { createSchedule } from './schedules.js';
+import { initialState, TrainingLoop, type TrainingParts } from './training-loop.js';
+
+/** What a run needs of its surroundings. */
+export interface RunOptions {
+  readonly files: FileSystem;
+  /** Called as the run goes on; it must not throw. */
+  readonly onEvent?: (event: RunEvent) => void;
+  /** Stops the run after the running step, with a checkpoint to resume from. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run came to. */
+export interface RunResult {
+  /** Its folder. */
+  readonly run: string;
+  /** Updates done. */
+  readonly steps: number;
+  /** Of the last step's batch, without weight decay. */
+  readonly loss: number;
+  /** On `test`, of the weights that `openRun` opens: with `earlyStop` the best, else the last. */
+  readonly metrics: Scores;
+}
+
+/** Things that have to be closed, last opened first. */
+type Closing = (() => Promise<void>)[];
+
+async function closingAll<T>(work: (closing: Closing) => Promise<T>): Promise<T> {
+  const closing: Closing = [];
+  try {
+    return await work(closing);
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+/** Everything of a config that can be wrong without a look at data: unknown names are errors here. */
+function resolveParts(config: RunConfig, container: Container) {
+  return {
+    backbone: resolve(container, BACKBONE, config.model.name),
+    engine: resolve(container, ENGINE, config.engine.name),
+    format: resolve(container, CHECKPOINT_FORMAT, config.checkpointFormat),
+    optimizer: pick('optimizer', config.optimizer, optimizers)(),
+    preprocessing: createPreprocessing(config.augment),
+  };
+}
+
+/** Steps and learning rates of a whole run. */
+function planSteps(config: RunConfig, data: RunDataset) {
+  const epochSteps = stepsPerEpoch(data.splits.train.labels.length, config.batchSize);
+  const totalSteps = config.steps ?? config.epochs! * epochSteps;
+  return { epochSteps, totalSteps, schedule: createSchedule(config.schedule, { ...config, totalSteps }) };
+}
+
+interface Start {
+  readonly reader: CheckpointReader;
+  readonly rows: readonly RestoreRow[];
+}
+
+/** Opens what a run's weights start from, and plans what is taken of it. */
+async function openStart(
+  config: RunConfig,
+  graph: Graph,
+  container: Container,
+  { files, onEvent }: RunOptions,
+  closing: Closing,
+): Promise<Start | undefined> {
+  if (!config.checkpoint) return undefined;
+  const { path, ...selection } = config.checkpoint;
+  const reader = await openCheckpoint(path, container, files);
+  closing.push(() => reader.close());
+  const rows = planRestore(graph.variables, reader.tensors, selection);
+  onEvent?.({ type: 'restored', path, rows });
+  return { reader, rows };
+}
+
+/** Gives every variable its first value: the checkpoint's, or one drawn by the seed. */
+async function writeStart(session: TrainingSession, start: Start | undefined, seed: number): Promise<void> {
+  const restored = new Set(start?.rows.filter(({ status }) => status === 'restored').map(({ name }) => name));
+  for (const variable of session.graph.variables) {
+    if (!restored.has(variable.name)) session.write(variable.name, initialValue(variable, seed));
+  }
+  if (start) await restoreVariables(session, start.reader, restored);
+}
+
+function openSession(record: RunRecord, graph: Graph, container: Container): Promise<TrainingSession> {
+  const { engine, optimizer } = resolveParts(record, container);
+  const { trained: trainable, weightDecay } = record;
+  const device = record.engine.device;
+  return engine.openTraining(graph, { trainable, optimizer, weightDecay }, { ...(device !== undefined && { device }) });
+}
+
+/** The loop, once the session holds its weights. */
+async function runLoop(
+  parts: Pick<TrainingParts, 'run' | 'session' | 'saver'>,
+  data: RunDataset,
+  state: RunState,
+  { onEvent, signal }: RunOptions,
+): Promise<RunResult> {
+  const { run, session } = parts;
+  const { train, test } = data.splits;
+  const { epochSteps, totalSteps, schedule } = planSteps(run.record, data);
+  onEvent?.({
+    type: 'start',
+    folder: run.path,
+    config: run.record,
+    graph: session.graph,
+    step: state.step,
+    totalSteps,
+    stepsPerEpoch: epochSteps,
+    counts: { train: train.labels.length, test: test.labels.length },
+    skipped: data.skipped,
+  });
+  const preprocessing = createPreprocessing(run.record.augment);
+  const surroundings = { ...(onEvent && { onEvent }), ...(signal && { signal }) };
+  const loop = new TrainingLoop({ ...parts, schedule, preprocessing, train, test, totalSteps, ...surroundings }, state);
+  const end = await loop.run();
+  const { step: _, ...metrics } = (run.record.earlyStop === undefined ? end.evaluation : end.best)!;
+  return { run: run.path, steps: end.step, loss: end.loss, metrics };
+}
+
+function saverOf(run: RunFolder, container: Container, files: FileSystem): Saver {
+  const format = resolve(container, CHECKPOINT_FORMAT, run.record.checkpointFormat);
+  return new Saver({ folder: run.checkpoints, format, files });
+}
+
+/**
+ * Trains a network on a data set and writes a run folder. Everything that can be wrong with the config, the data, the
+ * checkpoint and the folder is an error before anything is written. It evaluates on `test` at the end of each epoch
+ * (`evalEvery`), saves after each evaluation (`saveEvery`), and does both at the end.
+ * @param options.folder where the run goes: a folder that is empty or not there
+ * @throws UsageError, PluginError, DataError, CheckpointError, EngineError by what is wrong; RunError `run/folder-taken`,
+ * `run/cannot-write`, `run/aborted` (by the signal; the run can be resumed), `run/not-finite` (the loss is no number
+ * any more)
+ */
+export function finetune(
+  input: RunConfigInput,
+  container: Container,
+  options: RunOptions & { readonly folder: string },
+): Promise<RunResult> {
+  const { files, folder } = options;
+  return closingAll(async (closing) => {
+    const config = parseRunConfig(input);
+    const { backbone, format } = resolveParts(config, container);
+    if (!format.write) {
+      throw new RunError('run/format-cannot-write', `The checkpoint format ${format.name} can only be read.`);
+    }
+    await RunFolder.checkFree(folder, files);
+    const data = await openRunData(config.dataset, container);
+    closing.push(() => data.close());
+    const model = resolveModel(config, backbone, data.classes.length);
+    planSteps(config, data);
+    const graph = buildGraph({ model }, container);
+    pictureSize(graph);
+    checkClasses(graph, data.classes);
+    const start = await openStart(config, graph, container, options, closing);
+    const trained = selectTrainable(graph, config.train, start?.rows);
+    const record: RunRecord = { ...config, model, classes: [...data.classes], trained };
+    const session = await openSession(record, graph, container);
+    closing.push(() => session.close());
+    await writeStart(session, start, config.seed);
+    const run = await RunFolder.create(folder, record, files);
+    return runLoop({ run, session, saver: saverOf(run, container, files) }, data, initialState(config.seed), options);
+  });
+}
+
+/**
+ * Goes on with a run from its newest checkpoint that can be read, to the same end as if it had never stopped: each later
+ * step gets the batch, the learning rate and the weights that it would have had. What the metrics hold of later steps is
+ * cut off. A run that was stopped before its first checkpoint begins again; one that is finished gives its result.
+ * @throws as `finetune`; RunError `run/no-run`, `run/config`, `run/no-checkpoint`, `run/other-classes`
+ */
+export function resume(folder: string, container: Container, options: RunOptions): Promise<RunResult> {
+  const { files, onEvent } = options;
+  return closingAll(async (closing) => {
+    const run = await RunFolder.open(folder, files);
+    const { record } = run;
+    resolveParts(record, container);
+    const data = await openRunData(record.dataset, container);
+    closing.push(() => data.close());
+    checkSameClasses(run.path, record.classes, data.classes);
+    const graph = buildGraph(record, container);
+    const session = await openSession(record, graph, container);
+    closing.push(() => session.close());
+    const saver = saverOf(run, container, files);
+    const onUnreadable = (path: string, error: GraftError) => onEvent?.({ type: 'unreadable', path, error });
+    const restored = await saver.restoreNewest(session, { onUnreadable });
+    if (!restored) await writeStart(session, await openStart(record, graph, container, options, closing), record.seed);
+    const state = restored?.state ?? initialState(record.seed);
+    await run.cutMetrics(state.metricsSize);
+    return runLoop({ run, session, saver }, data, state, options);
+  });
+}

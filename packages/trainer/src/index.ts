@@ -1,0 +1,28 @@
+export {
+  type BatchOptions,
+  evaluationBatches,
+  limitSplit,
+  type PictureBatch,
+  stepsPerEpoch,
+  type TrainingBatch,
+  type TrainingBatchOptions,
+  trainingBatches,
+} from './batches.js';
+export { type EvaluateOptions, evaluate } from './evaluate.js';
+export type { RunEvent } from './events.js';
+export { finetune, type RunOptions, type RunResult, resume } from './finetune.js';
+export { initialValue } from './initializers.js';
+export { ClassificationMetrics, type Evaluation, type Scores } from './metrics.js';
+export { type OpenRun, type OpenRunOptions, openRun } from './open-run.js';
+export { adam, momentum, optimizers, rmsprop, sgd } from './optimizers.js';
+export { type Prediction, type PredictOptions, predict } from './predict.js';
+export { createPreprocessing } from './preprocessing/create-preprocessing.js';
+export { createRandom, shuffled } from './random.js';
+export { type Regime, selectTrainable } from './regimes.js';
+export { openCheckpoint, restoreVariables } from './restore.js';
+export { parseRunConfig, parseRunRecord, type RunConfig, type RunConfigInput, type RunRecord } from './run-config.js';
+export { RunFolder } from './run-folder.js';
+export type { RunDataset } from './run-parts.js';
+export type { RunState, StepScores } from './run-state.js';
+export { Saver, type SaverOptions } from './saver.js';
+export { createSchedule, type ScheduleOptions } from './schedules.js';

@@ -1,0 +1,106 @@
+import {
+  CHECKPOINT_FORMAT,
+  type Container,
+  ENGINE,
+  type FileSystem,
+  type GraftError,
+  type Graph,
+  type Preprocessing,
+  RunError,
+  resolve,
+  type Session,
+  UsageError,
+} from '@graftjs/core';
+import { createPreprocessing } from './preprocessing/create-preprocessing.js';
+import type { RunRecord } from './run-config.js';
+import { RunFolder } from './run-folder.js';
+import { buildGraph, checkSameClasses, openRunData, type RunDataset } from './run-parts.js';
+import { Saver } from './saver.js';
+
+/** Which of a run's checkpoints, and where it is to run. */
+export interface OpenRunOptions {
+  readonly files: FileSystem;
+  /** Default: `best` for a run with `earlyStop`, else `newest`, which is all that it has. */
+  readonly checkpoint?: 'best' | 'newest';
+  /** Default: the run's. */
+  readonly engine?: string;
+  /** Default: the run's for its own engine, else the engine's first. */
+  readonly device?: string;
+  /** Called for each checkpoint that cannot be read, before an older one is tried. */
+  readonly onUnreadable?: (path: string, error: GraftError) => void;
+}
+
+/** A trained network, ready for use. */
+export interface OpenRun {
+  readonly folder: string;
+  readonly config: RunRecord;
+  readonly graph: Graph;
+  readonly session: Session;
+  /** The step that the weights are of. */
+  readonly step: number;
+  /** The path of the checkpoint that they came from. */
+  readonly checkpoint: string;
+  /** Names, in the order of the network's outputs. */
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** The data set that it was trained on, with its seed and limits; the caller closes it. */
+  openDataset(): Promise<RunDataset>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens what a run has trained, to be evaluated, used or exported.
+ * @throws RunError `run/no-run`, `run/config`, `run/no-checkpoint`; PluginError where a plugin of the run is missing
+ */
+export async function openRun(folder: string, container: Container, options: OpenRunOptions): Promise<OpenRun> {
+  const { files, onUnreadable } = options;
+  const run = await RunFolder.open(folder, files);
+  const { record } = run;
+  if (options.checkpoint === 'best' && record.earlyStop === undefined) {
+    throw new UsageError(
+      'usage/checkpoint',
+      `${run.path} keeps no best checkpoint, since it was not to stop early. Accepted: newest.`,
+    );
+  }
+  const engine = resolve(container, ENGINE, options.engine ?? record.engine.name);
+  const device = options.device ?? (engine.name === record.engine.name ? record.engine.device : undefined);
+  const format = resolve(container, CHECKPOINT_FORMAT, record.checkpointFormat);
+  const graph = buildGraph(record, container);
+  const saver = new Saver({ folder: run.checkpoints, format, files });
+  const prefer = options.checkpoint ?? (record.earlyStop === undefined ? 'newest' : 'best');
+  const session = await engine.open(graph, { ...(device !== undefined && { device }) });
+  try {
+    const restored = await saver.restoreNewest(session, { prefer, ...(onUnreadable && { onUnreadable }) });
+    if (!restored) {
+      throw new RunError(
+        'run/no-checkpoint',
+        `${run.path} has no checkpoint yet. Let it train: graft finetune --resume ${run.path}`,
+        { details: { run: run.path } },
+      );
+    }
+    return {
+      folder: run.path,
+      config: record,
+      graph,
+      session,
+      step: restored.step,
+      checkpoint: saver.pathOf(restored.step),
+      classes: record.classes,
+      preprocessing: createPreprocessing(record.augment),
+      async openDataset() {
+        const data = await openRunData(record.dataset, container);
+        try {
+          checkSameClasses(run.path, record.classes, data.classes);
+        } catch (error) {
+          await data.close();
+          throw error;
+        }
+        return data;
+      },
+      close: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}

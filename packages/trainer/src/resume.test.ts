@@ -1,0 +1,185 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FileSystem } from '@graftjs/core';
+import { nodeFileSystem } from '@graftjs/core/node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readCheckpoint } from '../test/checkpoints.js';
+import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer } from '../test/tiny.js';
+import type { RunEvent } from './events.js';
+import { finetune, type RunOptions, type RunResult, resume } from './finetune.js';
+import type { RunConfigInput } from './run-config.js';
+import type { RunState } from './run-state.js';
+
+/** All that draws or carries something over from step to step: 3 epochs of 7 steps, evaluations and saves at odds. */
+const config = {
+  ...tinyConfig,
+  augment: ['crop', 'flip'],
+  schedule: 'cosine,warmup=3',
+  weightDecay: 0.001,
+  evalEvery: 5,
+  saveEvery: 4,
+  seed: 3,
+} satisfies RunConfigInput;
+const lastStep = 21;
+
+/** What of a run must not depend on when it was stopped; the time that steps took does, and with it the size of the metrics. */
+async function remainsOf(folder: string) {
+  const lines = (await readFile(`${folder}/metrics.jsonl`, 'utf8')).trimEnd().split('\n');
+  const metrics = lines.map((line) => {
+    const { imagesPerSecond: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    return rest;
+  });
+  const stateFile = `${folder}/checkpoints/model.ckpt-${lastStep}.state.json`;
+  const state = JSON.parse(await readFile(stateFile, 'utf8')) as RunState;
+  return {
+    metrics,
+    weights: await readCheckpoint(`${folder}/checkpoints/model.ckpt-${lastStep}`),
+    state: { ...state, metricsSize: undefined },
+    files: (await readdir(`${folder}/checkpoints`)).sort(),
+  };
+}
+
+/** The run that was never stopped. */
+let whole: { result: Omit<RunResult, 'run'>; remains: Awaited<ReturnType<typeof remainsOf>> };
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'graft-trainer-'));
+  const { run: _, ...result } = await finetune(config, tinyContainer(), { files: nodeFileSystem, folder });
+  whole = { result, remains: await remainsOf(folder) };
+  await rm(folder, { recursive: true });
+});
+
+/** Stops by the signal at the first event that `when` is true of. */
+function stopping(when: (event: RunEvent) => boolean): Pick<RunOptions, 'onEvent' | 'signal'> {
+  const controller = new AbortController();
+  return { signal: controller.signal, onEvent: (event) => when(event) && controller.abort() };
+}
+
+const dying = (when: (event: RunEvent) => boolean): Pick<RunOptions, 'onEvent'> => ({
+  onEvent(event) {
+    if (when(event)) throw new Error('killed');
+  },
+});
+
+const at = (type: 'step' | 'evaluating' | 'saved', step: number) => (event: RunEvent) =>
+  event.type === type && event.step === step;
+
+describe('a run that was stopped goes on as if it had not been', () => {
+  it('by the signal, having saved: at any step, at an evaluation, more than once', async () => {
+    const folder = `${await temporaryFolder()}/run`;
+    const container = tinyContainer();
+    const files = nodeFileSystem;
+    const begun = finetune(config, container, { files, folder, ...stopping(at('step', 2)) });
+    await expect(begun).rejects.toMatchObject({ code: 'run/aborted', details: { step: 2 } });
+    await expect(begun).rejects.toThrow(`Stopped after 2 of 21 steps. Go on with: graft finetune --resume ${folder}`);
+    for (const when of [at('step', 5), at('evaluating', 5), at('step', 8), at('step', 20), at('evaluating', 21)]) {
+      const events: RunEvent[] = [];
+      const stop = stopping(when);
+      const onEvent = (event: RunEvent) => {
+        events.push(event);
+        stop.onEvent!(event);
+      };
+      await expect(resume(folder, container, { ...stop, files, onEvent })).rejects.toMatchObject({
+        code: 'run/aborted',
+      });
+      expect(events.at(-1)).toMatchObject({ type: 'stopped', reason: 'aborted' });
+    }
+    const { run: _, ...result } = await resume(folder, container, { files });
+    expect(result).toEqual(whole.result);
+    const { metrics, weights, state } = await remainsOf(folder);
+    expect(metrics).toEqual(whole.remains.metrics);
+    expect(weights).toEqual(whole.remains.weights);
+    expect(state).toEqual(whole.remains.state);
+  });
+
+  it.each([1, 4, 6, 10, 15, 21])('killed at step %i', async (step) => {
+    const folder = `${await temporaryFolder()}/run`;
+    const container = tinyContainer();
+    await expect(
+      finetune(config, container, { files: nodeFileSystem, folder, ...dying(at('step', step)) }),
+    ).rejects.toThrow('killed');
+    const { run, ...result } = await resume(folder, container, { files: nodeFileSystem });
+    expect(run).toBe(folder);
+    expect(result).toEqual(whole.result);
+    expect(await remainsOf(folder)).toEqual(whole.remains);
+  });
+
+  it('killed while a checkpoint was written', async () => {
+    for (const file of ['model.ckpt-12.data-00000-of-00001', 'model.ckpt-12.index', 'model.ckpt-12.state.json']) {
+      const folder = `${await temporaryFolder()}/run`;
+      const container = tinyContainer();
+      const files: FileSystem = {
+        ...nodeFileSystem,
+        async write(path, chunks) {
+          if (!path.endsWith(file)) return nodeFileSystem.write(path, chunks);
+          await writeFile(`${path}.0123.tmp`, 'a draft');
+          throw new Error('killed');
+        },
+      };
+      await expect(finetune(config, container, { files, folder })).rejects.toThrow('killed');
+      const starts: number[] = [];
+      const onEvent = (event: RunEvent) => event.type === 'start' && starts.push(event.step);
+      const { run: _, ...result } = await resume(folder, container, { files: nodeFileSystem, onEvent });
+      expect(starts).toEqual([8]);
+      expect(result).toEqual(whole.result);
+      expect(await remainsOf(folder)).toEqual(whole.remains);
+    }
+  });
+
+  it('with its newest checkpoint damaged: from the one before, which is told', async () => {
+    for (const suffix of ['.data-00000-of-00001', '.index', '.state.json']) {
+      const folder = `${await temporaryFolder()}/run`;
+      const container = tinyContainer();
+      const died = finetune(config, container, { files: nodeFileSystem, folder, ...dying(at('step', 14)) });
+      await expect(died).rejects.toThrow('killed');
+      const newest = `${folder}/checkpoints/model.ckpt-12`;
+      await truncate(`${newest}${suffix}`, 20);
+      const events: RunEvent[] = [];
+      const { run: _, ...result } = await resume(folder, container, {
+        files: nodeFileSystem,
+        onEvent: (event) => events.push(event),
+      });
+      expect(events[0]).toMatchObject({ type: 'unreadable', path: newest });
+      expect(events[1]).toMatchObject({ type: 'start', step: 8 });
+      expect(result).toEqual(whole.result);
+      expect(await remainsOf(folder)).toEqual(whole.remains);
+    }
+  });
+
+  it('that has ended gives its result again, and nothing changes', async () => {
+    const folder = `${await temporaryFolder()}/run`;
+    const container = tinyContainer();
+    const first = await finetune(config, container, { files: nodeFileSystem, folder });
+    const remains = await remainsOf(folder);
+    const steps: RunEvent[] = [];
+    const onEvent = (event: RunEvent) => event.type === 'step' && steps.push(event);
+    expect(await resume(folder, container, { files: nodeFileSystem, onEvent })).toEqual(first);
+    expect(steps).toEqual([]);
+    expect(await remainsOf(folder)).toEqual(remains);
+  });
+});
+
+describe('a run does not go on', () => {
+  it('with all of its checkpoints damaged', async () => {
+    const folder = `${await temporaryFolder()}/run`;
+    const container = tinyContainer();
+    await finetune({ ...config, epochs: 1 }, container, { files: nodeFileSystem, folder });
+    for (const name of await readdir(`${folder}/checkpoints`)) await truncate(`${folder}/checkpoints/${name}`, 1);
+    const resumed = resume(folder, container, { files: nodeFileSystem });
+    await expect(resumed).rejects.toMatchObject({ code: 'run/no-checkpoint' });
+    await expect(resumed).rejects.toThrow(/ckpt-7.*\n.*ckpt-4/);
+  });
+
+  it('on a data set of other classes', async () => {
+    const folder = `${await temporaryFolder()}/run`;
+    const splits = () => ({ train: colourSplit(9, 0), test: colourSplit(9, 100) });
+    await finetune({ ...config, epochs: 1 }, tinyContainer(), { files: nodeFileSystem, folder });
+    const renamed = JSON.parse(await readFile(`${folder}/config.json`, 'utf8')) as RunConfigInput;
+    renamed.dataset.name = 'others';
+    await writeFile(`${folder}/config.json`, JSON.stringify(renamed));
+    const failure = (classes: string[]) =>
+      resume(folder, tinyContainer(colourSet('others', splits, classes)), { files: nodeFileSystem });
+    await expect(failure(['red', 'green', 'cyan'])).rejects.toThrow(/lacks blue and has cyan besides/);
+    await expect(failure(['green', 'red', 'blue'])).rejects.toThrow(/in another order/);
+  });
+});

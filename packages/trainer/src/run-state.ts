@@ -1,0 +1,47 @@
+import { CheckpointError, type FileSystem } from '@graftjs/core';
+import * as z from 'zod';
+import { readText } from './read-text.js';
+
+const count = z.int().min(0);
+const scores = z.strictObject({ step: count, count, loss: z.number(), top1: z.number(), top5: z.number() });
+
+const runState = z.strictObject({
+  /** Updates done. */
+  step: count,
+  /** Epochs begun: 1 during the first. */
+  epoch: count,
+  /** Of the last step's batch, without weight decay. */
+  loss: z.number(),
+  /** The last evaluation, and the step that it was made after. */
+  evaluation: scores.nullable(),
+  /** The evaluation with the largest top1, the first of equal ones. */
+  best: scores.nullable(),
+  /** Evaluations since the best. */
+  evaluationsSinceBest: count,
+  /** Bytes of `metrics.jsonl` that belong to the steps so far. */
+  metricsSize: count,
+  /** The run's: order, augmentation and dropout of every step follow from it and the step. */
+  seed: count,
+});
+
+/** Where a run is: kept beside each of its checkpoints, as JSON. */
+export type RunState = z.output<typeof runState>;
+
+/** An evaluation's scores and the step that it was made after. */
+export type StepScores = z.output<typeof scores>;
+
+/** @throws CheckpointError `checkpoint/state` where the file is not what `writeRunState` writes */
+export async function readRunState(path: string, files: FileSystem): Promise<RunState> {
+  try {
+    return runState.parse(JSON.parse(await readText(path, files)));
+  } catch (cause) {
+    throw new CheckpointError('checkpoint/state', `${path} is not the state of a run: ${(cause as Error).message}`, {
+      cause,
+      details: { path },
+    });
+  }
+}
+
+export async function writeRunState(path: string, state: RunState, files: FileSystem): Promise<void> {
+  await files.write(path, [new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`)]);
+}

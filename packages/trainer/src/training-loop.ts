@@ -1,0 +1,187 @@
+import {
+  GraftError,
+  type Preprocessing,
+  RunError,
+  type Schedule,
+  type Split,
+  type TrainingSession,
+} from '@graftjs/core';
+import { stepsPerEpoch, type TrainingBatch, trainingBatches } from './batches.js';
+import { pictureSize } from './check-inputs.js';
+import { evaluate } from './evaluate.js';
+import type { RunEvent } from './events.js';
+import type { RunFolder } from './run-folder.js';
+import type { RunState } from './run-state.js';
+import type { Saver } from './saver.js';
+
+/** Everything that a run's steps need, open and restored. */
+export interface TrainingParts {
+  readonly run: RunFolder;
+  readonly session: TrainingSession;
+  readonly saver: Saver;
+  readonly schedule: Schedule;
+  readonly preprocessing: Preprocessing;
+  readonly train: Split;
+  readonly test: Split;
+  readonly totalSteps: number;
+  readonly onEvent?: (event: RunEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a run is before its first step. */
+export function initialState(seed: number): RunState {
+  return { step: 0, epoch: 0, loss: 0, evaluation: null, best: null, evaluationsSinceBest: 0, metricsSize: 0, seed };
+}
+
+/** Trains, evaluates and saves from a state on to the end. A run that was saved at any step goes on as if it had not been. */
+export class TrainingLoop {
+  readonly #parts: TrainingParts;
+  #state: RunState;
+  /** The state that the newest checkpoint has: the very object, so that any change since shows. */
+  #saved: RunState;
+
+  /** @param state of what the session holds: the newest checkpoint's, or `initialState` */
+  constructor(parts: TrainingParts, state: RunState) {
+    this.#parts = parts;
+    this.#state = state;
+    this.#saved = state;
+  }
+
+  /**
+   * @returns the state at the end, whose weights the session holds; those of the best evaluation are in its checkpoint
+   * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
+   */
+  async run(): Promise<RunState> {
+    const { run, session, train, preprocessing, totalSteps } = this.#parts;
+    const { batchSize, workers, seed } = run.record;
+    const size = pictureSize(session.graph);
+    const options = { size, preprocessing, batchSize, workers, seed, from: this.#state.step, to: totalSteps };
+    const batches = trainingBatches(train, options);
+    try {
+      for (;;) {
+        await this.#stopIfAborted();
+        if (this.#evaluationIsDue() && this.#state.evaluation?.step !== this.#state.step) await this.#evaluate();
+        if (this.#saveIsDue()) await this.#save();
+        if (this.#isOver()) break;
+        await this.#step(batches);
+      }
+    } finally {
+      await batches.return(undefined);
+    }
+    this.#tellEnd();
+    return this.#state;
+  }
+
+  #isLast(): boolean {
+    return this.#state.step >= this.#parts.totalSteps;
+  }
+
+  #evaluationIsDue(): boolean {
+    const { step } = this.#state;
+    const { batchSize, evalEvery } = this.#parts.run.record;
+    const every = evalEvery ?? stepsPerEpoch(this.#parts.train.labels.length, batchSize);
+    return step > 0 && (this.#isLast() || step % every === 0);
+  }
+
+  #saveIsDue(): boolean {
+    const { step, best } = this.#state;
+    const { saveEvery, earlyStop } = this.#parts.run.record;
+    if (this.#state === this.#saved) return false;
+    if (this.#isOver() || (earlyStop !== undefined && best?.step === step)) return true;
+    return saveEvery === undefined ? this.#evaluationIsDue() : step % saveEvery === 0;
+  }
+
+  #stoppedEarly(): boolean {
+    const { earlyStop } = this.#parts.run.record;
+    return earlyStop !== undefined && this.#state.evaluationsSinceBest >= earlyStop;
+  }
+
+  #isOver(): boolean {
+    return this.#isLast() || this.#stoppedEarly();
+  }
+
+  async #step(batches: AsyncGenerator<TrainingBatch>): Promise<void> {
+    const { session, schedule, run, totalSteps, onEvent } = this.#parts;
+    const started = performance.now();
+    const batch = (await batches.next()).value as TrainingBatch;
+    const learningRate = schedule(batch.step);
+    const { loss } = await session.accumulate(batch);
+    const totalLoss = loss + session.decayLoss();
+    if (!Number.isFinite(totalLoss)) throw this.#notFinite(`The loss is ${totalLoss}`, learningRate);
+    await session.update(learningRate);
+    const imagesPerSecond = (1000 * batch.labels.length) / (performance.now() - started);
+    const [step, epoch] = [batch.step + 1, batch.epoch + 1];
+    this.#state = { ...this.#state, step, epoch, loss };
+    await run.appendMetrics({ type: 'step', step, epoch, loss, totalLoss, learningRate, imagesPerSecond });
+    onEvent?.({ type: 'step', step, totalSteps, epoch, loss, totalLoss, learningRate, imagesPerSecond });
+  }
+
+  #notFinite(what: string, learningRate: number, cause?: unknown): RunError {
+    const { run, saver } = this.#parts;
+    const { step } = this.#state;
+    const checkpoint = this.#saved.step > 0 ? saver.pathOf(this.#saved.step) : undefined;
+    return new RunError(
+      'run/not-finite',
+      `${what} after ${step} steps in ${run.path}, at a learning rate of ${learningRate}. ` +
+        (checkpoint ? `The last good checkpoint is ${checkpoint}. ` : 'No checkpoint had been saved. ') +
+        `Begin a new run with a lower --learning-rate${checkpoint ? ', from there with --checkpoint if you like' : ''}.`,
+      { details: { step, learningRate, checkpoint }, ...(cause !== undefined && { cause }) },
+    );
+  }
+
+  async #evaluate(): Promise<void> {
+    const { run, session, test, preprocessing, schedule, onEvent, signal } = this.#parts;
+    const { classes, batchSize, workers } = run.record;
+    const { step, epoch, best, evaluationsSinceBest } = this.#state;
+    const onProgress = (done: number, count: number) => onEvent?.({ type: 'evaluating', step, done, count });
+    const options = { preprocessing, batchSize, workers, onProgress, ...(signal && { signal }) };
+    const result = await evaluate(session, test, classes, options).catch(async (error: unknown) => {
+      if (GraftError.isInstance(error) && error.code === 'run/not-finite') {
+        throw this.#notFinite('The network gives no numbers any more', schedule(step - 1), error);
+      }
+      // The evaluation was given up; a resumed run makes it.
+      await this.#stopIfAborted();
+      throw error;
+    });
+    const { count, loss, top1, top5 } = result;
+    const evaluation = { step, count, loss, top1, top5 };
+    const isBest = best === null || top1 > best.top1;
+    this.#state = {
+      ...this.#state,
+      evaluation,
+      best: isBest ? evaluation : best,
+      evaluationsSinceBest: isBest ? 0 : evaluationsSinceBest + 1,
+    };
+    await run.appendMetrics({ type: 'evaluation', split: 'test', step, epoch, ...result });
+    onEvent?.({ type: 'evaluation', step, epoch, result, best: isBest });
+  }
+
+  async #save(): Promise<void> {
+    const { run, session, saver, onEvent } = this.#parts;
+    this.#state = { ...this.#state, metricsSize: await run.metricsSize() };
+    const path = await saver.save(session, this.#state, { keepBest: run.record.earlyStop !== undefined });
+    this.#saved = this.#state;
+    onEvent?.({ type: 'saved', step: this.#state.step, path });
+  }
+
+  async #stopIfAborted(): Promise<void> {
+    const { run, signal, onEvent } = this.#parts;
+    if (!signal?.aborted) return;
+    const { step } = this.#state;
+    if (this.#state !== this.#saved) await this.#save();
+    onEvent?.({ type: 'stopped', step, reason: 'aborted' });
+    throw new RunError(
+      'run/aborted',
+      `Stopped after ${step} of ${this.#parts.totalSteps} steps. Go on with: graft finetune --resume ${run.path}`,
+      { cause: signal.reason, details: { run: run.path, step } },
+    );
+  }
+
+  #tellEnd(): void {
+    const { run, onEvent } = this.#parts;
+    const { step, best } = this.#state;
+    const reason = this.#stoppedEarly() ? 'early' : 'finished';
+    const choosesBest = run.record.earlyStop !== undefined && best !== null;
+    onEvent?.({ type: 'stopped', step, reason, ...(choosesBest && { bestStep: best.step }) });
+  }
+}
