@@ -15,7 +15,11 @@ function thimble(name: keyof typeof stages): Backbone {
       const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
       let net = graph.normalize(graph.input, { mean: [127.5, 127.5, 127.5], scale: 1 / 127.5 });
       for (const [index, channels] of stages[name].entries()) {
-        net = graph.conv2d(net, { name: `conv${index + 1}`, channels: Math.max(1, Math.round(channels * width)), kernel: 3 });
+        net = graph.conv2d(net, {
+          name: `conv${index + 1}`,
+          channels: Math.max(1, Math.round(channels * width)),
+          kernel: 3,
+        });
         net = graph.maxPool(net, { name: `pool${index + 1}`, kernel: 2 });
       }
       net = graph.mean(net, { name: 'global_pool' });

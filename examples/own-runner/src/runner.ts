@@ -1,7 +1,15 @@
 import { BACKBONE, createContainer, ENGINE, resolve, type Split } from '@graftjs/core';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
-import { adam, createPreprocessing, createSchedule, evaluate, initialValue, selectTrainable, trainingBatches } from '@graftjs/trainer';
+import {
+  adam,
+  createPreprocessing,
+  createSchedule,
+  evaluate,
+  initialValue,
+  selectTrainable,
+  trainingBatches,
+} from '@graftjs/trainer';
 import { kappa } from './kappa.js';
 import { classes } from './shapes.js';
 
@@ -18,7 +26,12 @@ export interface Source {
  */
 export async function trainOnAll(sources: readonly Source[], steps: number, seed = 1): Promise<Record<string, number>> {
   const container = createContainer([engineOnnx, modelVgg]);
-  const graph = resolve(container, BACKBONE, 'vgg_a').build({ classes: classes.length, size: 32, width: 1 / 8, dropout: 0 });
+  const graph = resolve(container, BACKBONE, 'vgg_a').build({
+    classes: classes.length,
+    size: 32,
+    width: 1 / 8,
+    dropout: 0,
+  });
   const session = await resolve(container, ENGINE, 'onnx').openTraining(graph, {
     trainable: selectTrainable(graph, 'all'),
     optimizer: adam(),

@@ -23,7 +23,8 @@ interface Emoji {
 }
 
 async function emojiOf(split: string, artist: string): Promise<Emoji[]> {
-  const read = async (file: string) => JSON.parse(await readFile(require.resolve(`@iconify-json/${artist}/${file}`), 'utf8'));
+  const read = async (file: string) =>
+    JSON.parse(await readFile(require.resolve(`@iconify-json/${artist}/${file}`), 'utf8'));
   const icons = await read('icons.json');
   const { categories } = (await read('metadata.json')) as { categories: Record<string, string[]> };
   return Object.entries(categories)
@@ -44,12 +45,17 @@ async function emojiOf(split: string, artist: string): Promise<Emoji[]> {
  * @param size height and width in pixels
  * @param onProgress called with the number of pictures drawn and their total
  */
-export async function drawEmoji(folder: string, size: number, onProgress: (done: number, total: number) => void): Promise<void> {
+export async function drawEmoji(
+  folder: string,
+  size: number,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
   const sets = Object.entries(artists).flatMap(([split, names]) => names.map((artist) => emojiOf(split, artist)));
   const emoji = (await Promise.all(sets)).flat();
-  for (const place of new Set(emoji.map(({ split, category }) => join(draft, split, category)))) await mkdir(place, { recursive: true });
+  for (const place of new Set(emoji.map(({ split, category }) => join(draft, split, category))))
+    await mkdir(place, { recursive: true });
 
   let done = 0;
   const queue = emoji.values();

@@ -34,7 +34,11 @@ async function draw(): Promise<void> {
   progress.stop();
 }
 
-async function train(name: string, meaning: string, config: Parameters<typeof finetune>[0]): Promise<{ result: RunResult; seconds: number }> {
+async function train(
+  name: string,
+  meaning: string,
+  config: Parameters<typeof finetune>[0],
+): Promise<{ result: RunResult; seconds: number }> {
   console.log(`Training ${name}: ${meaning} ...`);
   const start = performance.now();
   const progress = bar('  {bar} step {value} of {total}, loss {loss}, {rate} pictures/s, {eta} s left');
@@ -43,7 +47,8 @@ async function train(name: string, meaning: string, config: Parameters<typeof fi
     folder: join(runs, name),
     onEvent(event) {
       if (event.type === 'start') progress.start(event.totalSteps, 0, { loss: '-', rate: '-' });
-      if (event.type === 'step') progress.update(event.step, { loss: event.loss.toFixed(3), rate: event.imagesPerSecond.toFixed(0) });
+      if (event.type === 'step')
+        progress.update(event.step, { loss: event.loss.toFixed(3), rate: event.imagesPerSecond.toFixed(0) });
     },
   });
   progress.stop();
@@ -62,10 +67,16 @@ async function showPredictions(name: string, each: number): Promise<void> {
   const pictures = await Promise.all(shown.map((index) => test!.read(index)));
   const table = new Table({ head: ['emoji', 'it is', `the run '${name}' says`], style: { head: [], border: [] } });
   let place = 0;
-  for await (const [first] of predict(run.session, pictures, run.classes, { preprocessing: run.preprocessing, top: 1 })) {
+  for await (const [first] of predict(run.session, pictures, run.classes, {
+    preprocessing: run.preprocessing,
+    top: 1,
+  })) {
     const index = shown[place++]!;
     const truth = run.classes[test!.labels[index]!]!;
-    const emoji = test!.id(index).replace(/^.*_/, '').replace(/\.png$/, '');
+    const emoji = test!
+      .id(index)
+      .replace(/^.*_/, '')
+      .replace(/\.png$/, '');
     table.push([emoji, truth, `${first!.name === truth ? ' ' : '✗'} ${first!.name}, ${percent(first!.probability)}`]);
   }
   console.log(table.toString());
@@ -88,14 +99,18 @@ async function chance(): Promise<{ alike: number; commonest: number }> {
 function compare(what: string, a: number, b: number, count: number): string {
   const error = Math.sqrt((a * (1 - a) + b * (1 - b)) / count);
   const points = (100 * Math.abs(a - b)).toFixed(1);
-  if (Math.abs(a - b) < 2 * error) return `${what} makes no difference that ${count} pictures can show (${points} points).`;
+  if (Math.abs(a - b) < 2 * error)
+    return `${what} makes no difference that ${count} pictures can show (${points} points).`;
   return `${what} ${a > b ? 'helps' : 'does harm'}: ${points} points, ${(Math.abs(a - b) / error).toFixed(1)} standard errors.`;
 }
 
 const begun = performance.now();
 await draw();
 await rm(runs, { recursive: true, force: true });
-const table = new Table({ head: ['run', 'what is trained', 'test accuracy', 'test loss', 'steps', 'time'], style: { head: [], border: [] } });
+const table = new Table({
+  head: ['run', 'what is trained', 'test accuracy', 'test loss', 'steps', 'time'],
+  style: { head: [], border: [] },
+});
 const accuracy: Record<string, number> = {};
 let count = 0;
 for (const { name, meaning, config } of regimes(data, join(home, 'vgg_16_quarter_cifar10.ckpt'))) {
@@ -106,10 +121,15 @@ for (const { name, meaning, config } of regimes(data, join(home, 'vgg_16_quarter
   table.push([name, meaning, percent(top1), loss.toFixed(3), result.steps, `${seconds.toFixed(0)} s`]);
 }
 const { alike, commonest } = await chance();
-table.push(['', 'guessing, all classes alike', percent(alike), '', '', ''], ['', 'always the commonest class', percent(commonest), '', '', '']);
+table.push(
+  ['', 'guessing, all classes alike', percent(alike), '', '', ''],
+  ['', 'always the commonest class', percent(commonest), '', '', ''],
+);
 await showPredictions('all', 3);
 console.log(`\nEight classes of emoji, learned from two artists, tested on ${count} of a third:\n${table.toString()}`);
 console.log(compare('Pretraining on CIFAR-10', accuracy.all!, accuracy.scratch!, count));
 console.log(compare('Training all layers instead of the last', accuracy.all!, accuracy.head!, count));
-console.log(`\nThe runs are in ${relative(process.cwd(), runs)}, ${((performance.now() - begun) / 1000).toFixed(0)} s in all. Look at one:`);
+console.log(
+  `\nThe runs are in ${relative(process.cwd(), runs)}, ${((performance.now() - begun) / 1000).toFixed(0)} s in all. Look at one:`,
+);
 console.log(`  node_modules/.bin/graft evaluate ${relative(process.cwd(), join(runs, 'all'))}`);

@@ -9,7 +9,10 @@ const model = { name: 'vgg_16', width: 0.25, size };
 const common = { model, engine: { name: 'onnx' }, optimizer: 'adam', batchSize: 32, seed: 1 } as const;
 
 /** The three ways to train: name, what it means, and the run's config. */
-export function regimes(data: string, checkpoint: string): readonly { name: string; meaning: string; config: RunConfigInput }[] {
+export function regimes(
+  data: string,
+  checkpoint: string,
+): readonly { name: string; meaning: string; config: RunConfigInput }[] {
   const dataset = { name: 'folder', folder: data };
   const pretrained = { path: checkpoint, exclude: ['vgg_16/fc8'] };
   return [

@@ -19,7 +19,7 @@ export { type Prediction, type PredictOptions, predict } from './predict.js';
 export { createPreprocessing } from './preprocessing/create-preprocessing.js';
 export { createRandom, shuffled } from './random.js';
 export { type Regime, selectTrainable } from './regimes.js';
-export { openCheckpoint, restoreVariables } from './restore.js';
+export { findFormat, openCheckpoint, restoreVariables } from './restore.js';
 export { parseRunConfig, parseRunRecord, type RunConfig, type RunConfigInput, type RunRecord } from './run-config.js';
 export { RunFolder } from './run-folder.js';
 export type { RunDataset } from './run-parts.js';

@@ -1,6 +1,7 @@
 import {
   CHECKPOINT_FORMAT,
   CheckpointError,
+  type CheckpointFormat,
   type CheckpointReader,
   type Container,
   elementCount,
@@ -13,14 +14,12 @@ import {
 import { firstNotFinite } from './first-not-finite.js';
 
 /**
- * Opens the checkpoint at `path` by whichever installed format recognises it.
+ * The format of the checkpoint at `path`: whichever installed one recognises it.
  * @throws CheckpointError `checkpoint/not-recognised` where none does
  */
-export async function openCheckpoint(path: string, container: Container, files: FileSystem): Promise<CheckpointReader> {
+export async function findFormat(path: string, container: Container, files: FileSystem): Promise<CheckpointFormat> {
   const formats = registry(container, CHECKPOINT_FORMAT);
-  for (const format of formats.values()) {
-    if (await format.recognises(path, files)) return format.open(path, files);
-  }
+  for (const format of formats.values()) if (await format.recognises(path, files)) return format;
   const accepted = [...formats.values()].map(({ name, description }) => `${name} (${description})`);
   throw new CheckpointError(
     'checkpoint/not-recognised',
@@ -30,6 +29,14 @@ export async function openCheckpoint(path: string, container: Container, files: 
         : 'No installed plugin brings a checkpoint format: install one, such as @graftjs/ckpt-slim.'),
     { details: { path, accepted: [...formats.keys()] } },
   );
+}
+
+/**
+ * Opens the checkpoint at `path` by whichever installed format recognises it.
+ * @throws as `findFormat`; those of the format
+ */
+export async function openCheckpoint(path: string, container: Container, files: FileSystem): Promise<CheckpointReader> {
+  return (await findFormat(path, container, files)).open(path, files);
 }
 
 /**
