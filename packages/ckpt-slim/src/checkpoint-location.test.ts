@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { expectedManifest, fixture, fixtureFiles, manifestOf } from '../test/fixtures.js';
+import { memoryFileSystem } from '../test/memory-file-system.js';
 import { slimV1 } from './slim-v1.js';
 import { slimV2 } from './slim-v2.js';
-import { expectedManifest, fixture, fixtureFiles, manifestOf } from './testing/fixtures.js';
-import { memoryFileSystem } from './testing/memory-file-system.js';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -73,6 +73,11 @@ it('V2 comes before V1 where both have the name, as in TensorFlow', async () => 
   await expect(slimV1.open('/run/model', files)).rejects.toMatchObject({ code: 'checkpoint/other-format' });
 });
 
+it('V1 is not written under the name of a V2 checkpoint, which would hide it', async () => {
+  const files = memoryFileSystem(placed('v2.ckpt', '/run/model'));
+  await expect(slimV1.write?.('/run/model', [], files)).rejects.toMatchObject({ code: 'checkpoint/bad-prefix' });
+});
+
 it('missing shards are named', async () => {
   const v1 = placed('v1_sharded.ckpt', '/run/model');
   v1.delete('/run/model-00001-of-00003');
@@ -111,5 +116,16 @@ it.each([
   for (const format of [slimV1, slimV2]) {
     expect(await format.recognises(path, files)).toBe(false);
     await expect(format.open(path, files)).rejects.toMatchObject({ code: expect.stringMatching(/^checkpoint\//) });
+  }
+});
+
+it('a V1 file that was cut short is known for one, and refused for what it is', async () => {
+  const whole = placed('v1.ckpt', '/run/model.ckpt').get('/run/model.ckpt') as Uint8Array;
+  for (const length of [8, 1000, whole.length - 1]) {
+    const files = memoryFileSystem(new Map([['/run/model.ckpt', whole.subarray(0, length)]]));
+    expect(await slimV1.recognises('/run/model.ckpt', files)).toBe(true);
+    await expect(slimV1.open('/run/model.ckpt', files)).rejects.toMatchObject({
+      code: expect.stringMatching(/^checkpoint\/(damaged|truncated|bad-table)/),
+    });
   }
 });

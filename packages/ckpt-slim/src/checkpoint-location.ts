@@ -1,5 +1,6 @@
-import { CheckpointError, type FileSystem } from '@graftjs/core';
+import { CheckpointError, type FileSystem, GraftError } from '@graftjs/core';
 import { badStateFileCode, joinPath, readCheckpointState, stateFileName } from './checkpoint-state.js';
+import { guarded } from './damage.js';
 import { isTable } from './table-reader.js';
 
 /** Where a checkpoint is. */
@@ -28,14 +29,19 @@ export function dataPath(prefix: string, shard: number, shards: number): string 
   return `${prefix}.data-${shardSuffix(shard, shards)}`;
 }
 
-/** Whether `path` names a checkpoint of this version whose first file ends as a table does. */
+/**
+ * Whether `path` names a checkpoint of this version: its first file ends as a table does or, so that one that was cut short
+ * is known for what it is, begins as V1 does.
+ */
 export async function isCheckpoint(version: 1 | 2, path: string, files: FileSystem): Promise<boolean> {
   try {
     const location = await locateCheckpoint(path, files);
-    return location?.version === version && (await endsAsTable(location.files[0] as string, files));
+    if (location?.version !== version) return false;
+    const first = location.files[0] as string;
+    return (await endsAsTable(first, files)) || (version === 1 && (await beginsAsV1(first, files)));
   } catch (error) {
     // A folder may have a file called `checkpoint` that is something else.
-    if (error instanceof CheckpointError && error.code === badStateFileCode) return false;
+    if (GraftError.isInstance(error) && error.code === badStateFileCode) return false;
     throw error;
   }
 }
@@ -81,7 +87,7 @@ export async function locateCheckpoint(path: string, files: FileSystem): Promise
  * @throws CheckpointError `checkpoint/not-found` where the state file names a checkpoint that is not there
  */
 export async function latestCheckpoint(folder: string, files: FileSystem): Promise<string | undefined> {
-  return (await locateLatest(folder, files))?.prefix;
+  return (await guarded(folder, () => locateLatest(folder, files)))?.prefix;
 }
 
 async function locateLatest(folder: string, files: FileSystem): Promise<CheckpointLocation | undefined> {
@@ -122,7 +128,8 @@ async function locatePrefix(prefix: string, files: FileSystem): Promise<Checkpoi
     if (match?.[1] === name) totals.add(Number(match[3]));
   }
   const [shards, ...others] = totals;
-  if (shards === undefined) return undefined;
+  if (shards === undefined)
+    return (await beginsAsV1(prefix, files)) ? { version: 1, prefix, files: [prefix] } : undefined;
   if (others.length > 0) {
     throw new CheckpointError(
       'checkpoint/incomplete',
@@ -159,6 +166,21 @@ async function endsAsTable(path: string, files: FileSystem): Promise<boolean> {
   const file = await files.open(path);
   try {
     return await isTable(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A V1 table's first entry has an empty key, and a SavedTensorSlices message whose first field is `meta` (number 1). */
+async function beginsAsV1(path: string, files: FileSystem): Promise<boolean> {
+  if ((await files.stat(path))?.kind !== 'file') return false;
+  const file = await files.open(path);
+  try {
+    // Bytes shared with the last key, bytes of the key, the value's length as a varint, the value.
+    const head = new Uint8Array(Math.min(file.size, 8));
+    await file.read(0, head);
+    const lengthEnd = head.findIndex((byte, place) => place >= 2 && byte < 0x80);
+    return head[0] === 0 && head[1] === 0 && lengthEnd > 0 && head[lengthEnd + 1] === 0x0a;
   } finally {
     await file.close();
   }

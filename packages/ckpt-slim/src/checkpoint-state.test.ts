@@ -1,9 +1,9 @@
 import { CheckpointError } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
+import { fixture, fixtureFiles } from '../test/fixtures.js';
+import { memoryFileSystem } from '../test/memory-file-system.js';
 import { latestCheckpoint } from './checkpoint-location.js';
 import { readCheckpointState, writeCheckpointState } from './checkpoint-state.js';
-import { fixture, fixtureFiles } from './testing/fixtures.js';
-import { memoryFileSystem } from './testing/memory-file-system.js';
 
 const v1 = [...fixtureFiles(fixture('v1_repetitive.ckpt')).values()][0] as Uint8Array;
 const index = fixtureFiles(fixture('v2_repetitive.ckpt')).get(`${fixture('v2_repetitive.ckpt').prefix}.index`);
@@ -48,7 +48,7 @@ describe('the state file', () => {
     expect(new TextDecoder().decode(bytes)).toBe(
       [
         String.raw`model_checkpoint_path: "caf\303\251 \"2\"\\x"`,
-        String.raw`all_model_checkpoint_paths: "/elsewhere/model.ckpt-1"`,
+        'all_model_checkpoint_paths: "/elsewhere/model.ckpt-1"',
         String.raw`all_model_checkpoint_paths: "caf\303\251 \"2\"\\x"`,
         '',
       ].join('\n'),

@@ -1,4 +1,5 @@
-import { CheckpointError, type FileSystem } from '@graftjs/core';
+import { CheckpointError, type CheckpointFormat, type FileSystem } from '@graftjs/core';
+import { guarded } from './damage.js';
 
 /** A folder's own record of its checkpoints: TensorFlow's file `checkpoint`, a CheckpointState message as text. */
 export interface CheckpointState {
@@ -19,16 +20,8 @@ const mostStateBytes = 1 << 24;
  */
 export async function readCheckpointState(folder: string, files: FileSystem): Promise<CheckpointState | undefined> {
   const path = joinPath(folder, stateFileName);
-  const found = await files.stat(path);
-  if (found?.kind !== 'file') return undefined;
-  if (found.size > mostStateBytes) throw badStateFile(path, `it has ${found.size} bytes`);
-  const bytes = new Uint8Array(found.size);
-  const file = await files.open(path);
-  try {
-    await file.read(0, bytes);
-  } finally {
-    await file.close();
-  }
+  const bytes = await guarded(path, () => readStateFile(path, files));
+  if (bytes === undefined) return undefined;
   const fields = parseTextFields(bytes, path);
   const [newest, ...more] = fields.filter(([name]) => name === 'model_checkpoint_path').map(([, value]) => value);
   if (newest === undefined || more.length > 0) throw badStateFile(path, 'it must have one model_checkpoint_path');
@@ -39,6 +32,19 @@ export async function readCheckpointState(folder: string, files: FileSystem): Pr
   };
 }
 
+async function readStateFile(path: string, files: FileSystem): Promise<Uint8Array | undefined> {
+  if ((await files.stat(path))?.kind !== 'file') return undefined;
+  const file = await files.open(path);
+  try {
+    if (file.size > mostStateBytes) throw badStateFile(path, `it has ${file.size} bytes`);
+    const bytes = new Uint8Array(file.size);
+    await file.read(0, bytes);
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /** Writes the state file of `folder`. Prefixes within the folder are kept relative, so that it may be moved. */
 export async function writeCheckpointState(folder: string, state: CheckpointState, files: FileSystem): Promise<void> {
   const start = joinPath(folder, '');
@@ -47,8 +53,13 @@ export async function writeCheckpointState(folder: string, state: CheckpointStat
     `model_checkpoint_path: ${quoted(state.modelCheckpointPath)}`,
     ...state.allModelCheckpointPaths.map((prefix) => `all_model_checkpoint_paths: ${quoted(prefix)}`),
   ];
-  await files.write(joinPath(folder, stateFileName), [new TextEncoder().encode(`${lines.join('\n')}\n`)]);
+  const path = joinPath(folder, stateFileName);
+  await guarded(path, () => files.write(path, [new TextEncoder().encode(`${lines.join('\n')}\n`)]));
 }
+
+/** What a format notes in a folder of checkpoints, given by their prefixes, the newest last: TensorFlow's state file. */
+export const writeState: NonNullable<CheckpointFormat['writeState']> = (folder, paths, files) =>
+  writeCheckpointState(folder, { modelCheckpointPath: paths.at(-1) as string, allModelCheckpointPaths: paths }, files);
 
 function inFolder(folder: string, path: string): string {
   return /^(\/|[A-Za-z]:[\\/])/.test(path) ? path : joinPath(folder, path);

@@ -59,7 +59,7 @@ export function elementTypeOf(dtype: DType): ElementType {
 }
 
 /** TensorFlow's limit on the number of axes (tensorflow/core/framework/tensor_shape.h). */
-export const mostAxes = 254;
+const mostAxes = 254;
 
 /** The number of elements, undefined where the shape cannot be: a size that is no count, or more than 2^53 - 1 in all. */
 export function safeElementCount(shape: readonly number[]): number | undefined {

@@ -1,6 +1,5 @@
 import type { Shape } from '@graftjs/core';
 import protobuf from 'protobufjs/minimal.js';
-import { mostAxes } from './element-type.js';
 import type { TensorSlice } from './tensor-slice.js';
 
 /** The version of both forms of checkpoint that TensorFlow writes and reads (TF_CHECKPOINT_VERSION, kTensorBundleVersion). */
@@ -179,7 +178,7 @@ function decodeShape(message: protobuf.Reader): Shape {
         size = Number(dim.int64());
         return true;
       });
-      if (shape.push(size) > mostAxes) throw new RangeError(`more than ${mostAxes} axes`);
+      shape.push(size);
     } else if (tag === fieldTag(3, wireType.varint)) {
       if (reader.bool()) throw new RangeError('a shape of unknown rank');
     } else return false;
@@ -201,8 +200,8 @@ function decodeSlice(message: protobuf.Reader): TensorSlice {
       else return false;
       return true;
     });
+    starts.push(start);
     lengths.push(length);
-    if (starts.push(start) > mostAxes) throw new RangeError(`more than ${mostAxes} axes`);
     return true;
   });
   return { starts, lengths };

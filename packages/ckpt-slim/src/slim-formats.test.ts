@@ -11,9 +11,9 @@ import {
 import { nodeFileSystem } from '@graftjs/core/node';
 import { checkpointFormatContract } from '@graftjs/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fixture, fixtureFiles } from '../test/fixtures.js';
+import { memoryFileSystem, recordReads } from '../test/memory-file-system.js';
 import plugin, { slimV1, slimV2 } from './index.js';
-import { fixture, fixtureFiles } from './testing/fixtures.js';
-import { memoryFileSystem, recordReads } from './testing/memory-file-system.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -93,7 +93,7 @@ describe.each([slimV1, slimV2])('$name', (format) => {
     const tensors = ['z', 'a', 'm'].map(
       (name, index): TensorSource => ({
         name,
-        dtype: 'int64',
+        dtype: 'float64',
         shape: [],
         read() {
           asked.push(name);

@@ -1,5 +1,6 @@
 import type { CheckpointFormat } from '@graftjs/core';
 import { existingCheckpoint, isCheckpoint } from './checkpoint-location.js';
+import { writeState } from './checkpoint-state.js';
 import { guarded } from './damage.js';
 import { openV1 } from './v1-reader.js';
 import { writeV1 } from './v1-writer.js';
@@ -15,5 +16,6 @@ export const slimV1: CheckpointFormat = {
       return openV1(location.prefix, location.files, files);
     }),
   write: writeV1,
+  writeState,
   filesOf: (path, files) => guarded(path, async () => [...(await existingCheckpoint(1, path, files)).files]),
 };

@@ -1,5 +1,6 @@
 import type { CheckpointFormat } from '@graftjs/core';
 import { existingCheckpoint, isCheckpoint } from './checkpoint-location.js';
+import { writeState } from './checkpoint-state.js';
 import { guarded } from './damage.js';
 import { openV2 } from './v2-reader.js';
 import { writeV2 } from './v2-writer.js';
@@ -11,5 +12,6 @@ export const slimV2: CheckpointFormat = {
   recognises: (path, files) => guarded(path, () => isCheckpoint(2, path, files)),
   open: (path, files) => guarded(path, async () => openV2((await existingCheckpoint(2, path, files)).prefix, files)),
   write: writeV2,
+  writeState,
   filesOf: (path, files) => guarded(path, async () => [...(await existingCheckpoint(2, path, files)).files]),
 };

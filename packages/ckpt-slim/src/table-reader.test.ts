@@ -1,9 +1,9 @@
 import { snappyCompress } from 'hysnappy';
 import { describe, expect, it } from 'vitest';
+import { memoryFileSystem } from '../test/memory-file-system.js';
+import { type RawBlock, rawBlock, rawTable, utf8, varint } from '../test/raw-table.js';
 import { TableReader } from './table-reader.js';
 import { TableWriter } from './table-writer.js';
-import { memoryFileSystem } from './testing/memory-file-system.js';
-import { type RawBlock, rawBlock, rawTable, utf8, varint } from './testing/raw-table.js';
 
 async function open(table: Uint8Array): Promise<TableReader> {
   return TableReader.open(await memoryFileSystem(new Map([['/table', table]])).open('/table'));
@@ -17,7 +17,7 @@ async function entriesOf(table: Uint8Array): Promise<[string, string][]> {
   return entries;
 }
 
-async function valueOf(table: Uint8Array, key: string): Promise<Uint8Array | undefined> {
+async function read(table: Uint8Array, key: string): Promise<Uint8Array | undefined> {
   const found = await (await open(table)).find(Uint8Array.from(utf8(key)));
   if (found === undefined) return undefined;
   const value = new Uint8Array(found.length);
@@ -81,16 +81,16 @@ describe('a block of megabytes', () => {
 
   it('gives each of its entries', async () => {
     const table = await rawTable(single(block));
-    expect(await valueOf(table, 'a')).toEqual(value('before'));
-    expect(Buffer.compare((await valueOf(table, 'b')) as Uint8Array, large)).toBe(0);
-    expect(await valueOf(table, 'c')).toEqual(value('after'));
-    expect(await valueOf(table, 'bb')).toBeUndefined();
+    expect(await read(table, 'a')).toEqual(value('before'));
+    expect(Buffer.compare((await read(table, 'b')) as Uint8Array, large)).toBe(0);
+    expect(await read(table, 'c')).toEqual(value('after'));
+    expect(await read(table, 'bb')).toBeUndefined();
   });
 
   it('gives each of its entries where it is compressed', async () => {
     const table = await rawTable(single(snappyCompress(block), 1));
-    expect(Buffer.compare((await valueOf(table, 'b')) as Uint8Array, large)).toBe(0);
-    expect(await valueOf(table, 'c')).toEqual(value('after'));
+    expect(Buffer.compare((await read(table, 'b')) as Uint8Array, large)).toBe(0);
+    expect(await read(table, 'c')).toEqual(value('after'));
   });
 
   it.each(['a', 'b', 'c'])('is checked as a whole for entry %s', async (key) => {
@@ -98,7 +98,7 @@ describe('a block of megabytes', () => {
     for (const place of [9, 100, 1 << 20, 3 << 20, block.length - 1, block.length, block.length + 1]) {
       const changed = table.slice();
       changed[place] = (table[place] as number) ^ 1;
-      await expect(valueOf(changed, key), `byte ${place}`).rejects.toMatchObject(damage);
+      await expect(read(changed, key), `byte ${place}`).rejects.toMatchObject(damage);
     }
   });
 });
@@ -138,12 +138,10 @@ describe('a hostile table with checksums that match is refused:', () => {
     ['keys that unfold to gigabytes', unfoldingBlock()],
   ])('%s', async (_, block) => {
     await expect(entriesOf(await rawTable(single(block)))).rejects.toMatchObject(damage);
-    await expect(valueOf(await rawTable(single(block)), 'a')).rejects.toMatchObject(damage);
+    await expect(read(await rawTable(single(block)), 'a')).rejects.toMatchObject(damage);
   });
 
   it.each([
-    ['claims 4 GB', [...varint(2 ** 32 - 1), 0, 97]],
-    ['claims more than Snappy can', [...varint(1 << 20), ...snappyCompress(new Uint8Array(1000))]],
     ['is cut off', [...snappyCompress(fine)].slice(0, -3)],
     ['goes back in the input', [5, 0xfc, 0xfb, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5]],
     ['copies from before its start', [8, 0x0c, 1, 2, 3, 4, 0x01, 9]],
@@ -156,6 +154,23 @@ describe('a hostile table with checksums that match is refused:', () => {
     const before = process.memoryUsage().arrayBuffers;
     await expect(entriesOf(await rawTable(single(Uint8Array.from(compressed), 1)))).rejects.toMatchObject(damage);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 25);
+  });
+
+  it.each([
+    ['4 GB', [...varint(2 ** 32 - 1), 0, 97]],
+    ['more than Snappy can', [...varint(1 << 20), ...snappyCompress(new Uint8Array(1000))]],
+  ])('a Snappy block that claims %s, before anything makes room for it', async (_, compressed) => {
+    const reading = entriesOf(await rawTable(single(Uint8Array.from(compressed), 1)));
+    await expect(reading).rejects.toMatchObject({
+      ...damage,
+      cause: { message: expect.stringMatching(/^\d+ compressed bytes cannot stand for \d+$/) },
+    });
+  });
+
+  it('an index that has one block twice, though it is empty', async () => {
+    const twice = (key: string): [number[], Uint8Array] => [utf8(key), Uint8Array.of(0, 8)];
+    const table = await rawTable(single(rawBlock([])), () => rawBlock([twice('y'), twice('z')]));
+    await expect(entriesOf(table)).rejects.toMatchObject(damage);
   });
 
   it('a block type that is unknown', async () => {

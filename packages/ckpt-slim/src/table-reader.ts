@@ -111,16 +111,15 @@ export class TableReader {
     return { stream, length: value.length, verify: () => Promise.resolve() };
   }
 
-  /** Variables that are read one after the other share blocks, so the last block is kept. */
+  /** Variables that are read one after the other share blocks, so the last block of ordinary size is kept. */
   #entriesOf(block: Block): Promise<TableEntry[]> {
-    if (this.#kept?.block !== block) {
-      const { path } = this.#file;
-      const entries = readBlock(this.#file, block.position, block.bytes).then((bytes) =>
-        decodeBlock(bytes, path, block.position),
-      );
-      this.#kept = { block, entries };
-    }
-    return this.#kept.entries;
+    if (this.#kept?.block === block) return this.#kept.entries;
+    const { path } = this.#file;
+    const entries = readBlock(this.#file, block.position, block.bytes).then((bytes) =>
+      decodeBlock(bytes, path, block.position),
+    );
+    if (block.bytes <= wholeBlockBytes) this.#kept = { block, entries };
+    return entries;
   }
 
   async #findInLargeBlock(block: Block, end: number, key: Uint8Array): Promise<TableValue | undefined> {

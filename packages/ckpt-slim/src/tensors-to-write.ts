@@ -53,7 +53,7 @@ export async function checkedSources(
 
 /** The bytes of a variable with elements of fixed size. @throws CheckpointError `checkpoint/source-size`, `checkpoint/source-failed` */
 export async function readBytes(source: TensorSource): Promise<Uint8Array> {
-  const value = await valueOf(source);
+  const value = await readSource(source);
   const bytes = source.dtype === 'string' ? 0 : elementCount(source.shape) * dtypeBytes[source.dtype];
   if (value instanceof Uint8Array && value.length === bytes) return value;
   throw wrongValue(source, `${bytes} bytes`, value);
@@ -61,13 +61,13 @@ export async function readBytes(source: TensorSource): Promise<Uint8Array> {
 
 /** The elements of a variable of strings. @throws CheckpointError `checkpoint/source-size`, `checkpoint/source-failed` */
 export async function readStrings(source: TensorSource): Promise<readonly Uint8Array[]> {
-  const value = await valueOf(source);
+  const value = await readSource(source);
   const count = elementCount(source.shape);
   if (!(value instanceof Uint8Array) && value.length === count) return value;
   throw wrongValue(source, `${count} strings`, value);
 }
 
-async function valueOf(source: TensorSource): Promise<Uint8Array | readonly Uint8Array[]> {
+async function readSource(source: TensorSource): Promise<Uint8Array | readonly Uint8Array[]> {
   try {
     return await source.read();
   } catch (cause) {

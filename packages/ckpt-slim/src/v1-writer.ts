@@ -1,5 +1,6 @@
 import { CheckpointError, elementCount, type FileSystem, formatShape, type TensorSource } from '@graftjs/core';
 import protobuf from 'protobufjs/minimal.js';
+import { indexPath } from './checkpoint-location.js';
 import { guarded } from './damage.js';
 import { type ElementType, elementTypeOf, type ProtoField, type SizedDType } from './element-type.js';
 import { encodeSavedTensorSliceMeta, encodeSlice, fieldTag, wireType } from './messages.js';
@@ -25,11 +26,12 @@ interface EncodedTensor {
 /**
  * Writes a V1 checkpoint: one table, each variable whole.
  * @throws CheckpointError `checkpoint/unsupported-type` for types that TensorFlow's V1 does not have, `checkpoint/too-large`
- * for a variable that TensorFlow would refuse
+ * for a variable that TensorFlow would refuse, `checkpoint/bad-prefix` also where a V2 checkpoint has that prefix
  */
 export function writeV1(path: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void> {
   return guarded(path, async () => {
     const sources = await checkedSources(path, tensors, files);
+    if ((await files.stat(indexPath(path))) !== undefined) throw hidden(path);
     const keyed = sources.map((source) => {
       const type = elementTypeOf(source.dtype);
       if (type.field === undefined) throw unsupported(path, source);
@@ -39,6 +41,14 @@ export function writeV1(path: string, tensors: Iterable<TensorSource>, files: Fi
     keyed.sort((a, b) => compareBytes(a.key, b.key));
     await files.write(path, writeTable(path, keyed));
   });
+}
+
+function hidden(path: string): CheckpointError {
+  return new CheckpointError(
+    'checkpoint/bad-prefix',
+    `${indexPath(path)} is there, and under one name V2 is read before V1: take another prefix or remove that checkpoint.`,
+    { details: { prefix: path } },
+  );
 }
 
 function unsupported(path: string, { name, dtype }: TensorSource): CheckpointError {

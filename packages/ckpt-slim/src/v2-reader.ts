@@ -7,14 +7,12 @@ import {
   type ReadableFile,
   sameShape,
 } from '@graftjs/core';
-import { ByteStream } from './byte-stream.js';
 import { dataPath, indexPath } from './checkpoint-location.js';
 import { destination, type StoredTensor, storedTensor, TensorTable } from './checkpoint-tensors.js';
-import { Crc32c } from './crc32c.js';
 import { damaged, guarded } from './damage.js';
+import { type DataRecord, readElements, readStrings } from './data-record.js';
 import { type BundleEntry, type BundleHeader, decodeBundleEntry, decodeBundleHeader, mostEntries } from './messages.js';
 import { encodeSliceKey } from './ordered-code.js';
-import { encodeLengths } from './string-lengths.js';
 import { TableReader } from './table-reader.js';
 import { Coverage, SliceCursor, sliceShape, type TensorSlice, wholeSlice } from './tensor-slice.js';
 
@@ -28,15 +26,6 @@ interface BundleIndex {
   readonly tensors: TensorTable<BundleTensor>;
   /** Parts of variables that are kept in slices, by `sliceId`. */
   readonly slices: ReadonlyMap<string, BundleEntry>;
-}
-
-/** Bytes of a data file that an entry stands for. */
-interface DataRecord {
-  readonly file: ReadableFile;
-  readonly offset: number;
-  readonly size: number;
-  /** Masked CRC-32C of the bytes. */
-  readonly crc: number;
 }
 
 /** A key as a string that has the same bytes as character codes. */
@@ -70,11 +59,14 @@ async function readIndex(file: ReadableFile): Promise<BundleIndex> {
       header = decodeHeader(path, key, value);
       continue;
     }
-    const entry = decode(path, `the entry '${sliceId(key)}'`, () => decodeBundleEntry(value));
     if (key[0] === 0) {
-      slices.set(sliceId(key), entry);
+      slices.set(
+        sliceId(key),
+        decode(path, 'the entry of a slice', () => decodeBundleEntry(value)),
+      );
     } else {
       const name = decode(path, 'a name', () => new TextDecoder('utf-8', { fatal: true }).decode(key));
+      const entry = decode(path, `the entry of '${name}'`, () => decodeBundleEntry(value));
       const tensor = storedTensor(path, name, entry.type, entry.shape);
       if (tensor === undefined) unreadable.set(name, entry.type);
       else tensors.push({ ...tensor, entry });
@@ -143,7 +135,7 @@ class V2Reader implements CheckpointReader {
       const place = destination(name, bytes, into);
       const coverage = sliced ? new Coverage(elementCount(shape)) : undefined;
       for (const { slice, record } of records) {
-        await readRecord(name, record, new SliceCursor(place, shape, slice, elementBytes, coverage));
+        await readElements(name, record, new SliceCursor(place, shape, slice, elementBytes, coverage));
       }
       if (coverage?.complete === false) throw this.#notCovered(tensor);
       return place;
@@ -161,10 +153,7 @@ class V2Reader implements CheckpointReader {
           `the strings of '${name}' are kept in slices, which TensorFlow does not do`,
         );
       }
-      if (count > entry.size) {
-        throw damaged(this.#prefix, undefined, `${entry.size} bytes cannot hold the ${count} strings of '${name}'`);
-      }
-      return readStringRecord(name, await this.#findRecord(name, entry, entry.size), count);
+      return readStrings(name, await this.#findRecord(name, entry, entry.size), count);
     });
   }
 
@@ -251,56 +240,4 @@ class V2Reader implements CheckpointReader {
     }
     return file;
   }
-}
-
-/** Reads the elements of a variable or a slice to their places. */
-async function readRecord(
-  name: string,
-  { file, offset, size, crc: stored }: DataRecord,
-  into: SliceCursor,
-): Promise<void> {
-  const crc = await Crc32c.create();
-  const stream = new ByteStream(file, offset, size, crc);
-  for (let piece = into.piece; piece.length > 0; piece = into.piece) {
-    const pending = stream.read(piece);
-    if (pending !== undefined) await pending;
-    into.advance(piece.length);
-  }
-  if (crc.masked !== stored) throw damaged(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
-}
-
-/**
- * Strings: the length of each as a varint, the masked CRC-32C of the lengths as 32-bit numbers (64 where one needs
- * them), the bytes of all. The entry's checksum is of the numbers, their checksum and the bytes.
- */
-async function readStringRecord(name: string, record: DataRecord, count: number): Promise<Uint8Array[]> {
-  const { file, offset, size, crc: stored } = record;
-  if (count === 0 && size === 0) return [];
-  const stream = new ByteStream(file, offset, size);
-  const lengths: number[] = [];
-  for (let read = 0; read < count; read++) lengths.push(await stream.readVarint());
-  const crc = (await Crc32c.create()).update(encodeLengths(lengths));
-  const checksum = (await stream.peek(4)).slice(0, 4);
-  stream.advance(4);
-  if (new DataView(checksum.buffer).getUint32(0, true) !== crc.masked) {
-    throw damaged(
-      file.path,
-      stream.position - 4,
-      `the checksum (CRC-32C) of the string lengths of '${name}' does not match`,
-    );
-  }
-  const bytes = new Uint8Array(stream.remaining);
-  await stream.read(bytes);
-  if (crc.update(checksum).update(bytes).masked !== stored) {
-    throw damaged(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
-  }
-  let end = 0;
-  const strings: Uint8Array[] = [];
-  for (const length of lengths) {
-    strings.push(bytes.subarray(end, end + length));
-    end += length;
-  }
-  if (end !== bytes.length)
-    throw damaged(file.path, offset, `the strings of '${name}' do not fill their ${size} bytes`);
-  return strings;
 }

@@ -1,11 +1,10 @@
 import type { FileSystem, TensorSource } from '@graftjs/core';
-import protobuf from 'protobufjs/minimal.js';
 import { dataPath, indexPath } from './checkpoint-location.js';
 import { Crc32c } from './crc32c.js';
 import { guarded } from './damage.js';
+import { writeStrings } from './data-record.js';
 import { elementTypeOf } from './element-type.js';
 import { type BundleEntry, encodeBundleEntry, encodeBundleHeader } from './messages.js';
-import { encodeLengths } from './string-lengths.js';
 import { compareBytes } from './table-block.js';
 import { TableWriter } from './table-writer.js';
 import { checkedSources, readBytes, readStrings } from './tensors-to-write.js';
@@ -34,15 +33,16 @@ async function* writeData(
 ): AsyncGenerator<Uint8Array> {
   let offset = 0;
   for (const { key, source } of keyed) {
-    const { size, crc } = yield* source.dtype === 'string' ? writeStrings(source) : writeElements(source);
+    const { size, crc } = yield* source.dtype === 'string'
+      ? writeStrings(await readStrings(source))
+      : writeElements(await readBytes(source));
     const type = elementTypeOf(source.dtype).code;
     entries.push({ key, entry: { type, shape: source.shape, shard: 0, offset, size, crc, slices: [] } });
     offset += size;
   }
 }
 
-async function* writeElements(source: TensorSource): AsyncGenerator<Uint8Array, { size: number; crc: number }> {
-  const bytes = await readBytes(source);
+async function* writeElements(bytes: Uint8Array): AsyncGenerator<Uint8Array, { size: number; crc: number }> {
   const crc = await Crc32c.create();
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.subarray(at, at + pieceBytes);
@@ -50,27 +50,6 @@ async function* writeElements(source: TensorSource): AsyncGenerator<Uint8Array, 
     yield piece;
   }
   return { size: bytes.length, crc: crc.masked };
-}
-
-/** The form that `v2-reader.ts` describes at `readStringRecord`. */
-async function* writeStrings(source: TensorSource): AsyncGenerator<Uint8Array, { size: number; crc: number }> {
-  const strings = await readStrings(source);
-  const lengths = strings.map(({ length }) => length);
-  const writer = protobuf.Writer.create();
-  for (const length of lengths) writer.uint64(length);
-  const varints = writer.finish();
-  yield varints;
-  const crc = (await Crc32c.create()).update(encodeLengths(lengths));
-  const checksum = new DataView(new ArrayBuffer(4));
-  checksum.setUint32(0, crc.masked, true);
-  const pieces = [new Uint8Array(checksum.buffer), ...strings];
-  let size = varints.length;
-  for (const piece of pieces) {
-    crc.update(piece);
-    size += piece.length;
-    yield piece;
-  }
-  return { size, crc: crc.masked };
 }
 
 async function* writeIndex(entries: readonly { key: Uint8Array; entry: BundleEntry }[]): AsyncGenerator<Uint8Array> {

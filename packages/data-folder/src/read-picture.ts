@@ -51,9 +51,9 @@ export async function readPicture(path: string): Promise<Picture> {
       width: info.width,
     };
   } catch (cause) {
-    throw new DataError('data/damaged-picture', `${path} cannot be decoded: ${(cause as Error).message}`, {
-      cause,
-      details: { path },
-    });
+    // libvips has one text for the errors of all threads, so that of this picture may be gone.
+    const known = (cause as Error).message !== 'Unknown error';
+    const reason = known ? (cause as Error).message : 'it is damaged or ends too early';
+    throw new DataError('data/damaged-picture', `${path} cannot be decoded: ${reason}`, { cause, details: { path } });
   }
 }

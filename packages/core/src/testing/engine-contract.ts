@@ -271,6 +271,30 @@ const laws: Readonly<Record<string, (engine: Engine) => Promise<void>>> = {
     checkClose(halves.gradient('net/c/weights'), whole.gradient('net/c/weights'), 1e-5, 'the gradient after an update');
     await Promise.all([whole.close(), halves.close()]);
   },
+  'gives the gradient of max pooling to the first of several largest elements': async (engine) => {
+    for (const kernel of [2, 3]) {
+      const graph = network((g, x) => {
+        const sum = g.conv2d(x, { name: 'sum', channels: 1, kernel: 1, biases: false, activation: 'none' });
+        return g.maxPool(sum, { name: 'p', kernel });
+      });
+      const session = await training(engine, graph);
+      session.write('net/sum/weights', Float32Array.of(1, 1, 1));
+      // All sums are 1: of the first channel where a window begins, elsewhere of the second.
+      const { height, width, channels } = size;
+      const inputs = new Float32Array(height * width * channels);
+      for (let place = 0; place < height * width; place++) {
+        const begins = Math.floor(place / width) % 2 === 0 && (place % width) % 2 === 0;
+        inputs[place * channels + (begins ? 0 : 1)] = 1;
+      }
+      await session.accumulate({ inputs, labels: Int32Array.of(1) });
+      const [first, second, third] = session.gradient('net/sum/weights');
+      check(
+        first !== 0 && second === 0 && third === 0,
+        `Windows of ${kernel}: the gradients are ${[first, second, third]}.`,
+      );
+      await session.close();
+    }
+  },
   'gives the same bits for the same seed, and others for another seed': async (engine) => {
     const inputs = exampleInputs(dropping, 3);
     const runs: Float32Array[] = [];

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { CheckpointFormat, CheckpointReader, DType, TensorSource } from '@graftjs/core';
-import { slimV1 } from '../slim-v1.js';
-import { slimV2 } from '../slim-v2.js';
+import { slimV1 } from '../src/slim-v1.js';
+import { slimV2 } from '../src/slim-v2.js';
 
 /** What TensorFlow says of a variable that it wrote. */
 export interface ManifestEntry {
@@ -21,7 +21,7 @@ export interface Fixture {
   readonly variables: Readonly<Record<string, ManifestEntry>>;
 }
 
-export const fixtureFolder = fileURLToPath(new URL('../../fixtures', import.meta.url));
+export const fixtureFolder = fileURLToPath(new URL('../fixtures', import.meta.url));
 const manifestEnding = '.manifest.json';
 
 /** Every checkpoint in `fixtures/`, all written by TensorFlow but those that `fixtures/README.md` names. */

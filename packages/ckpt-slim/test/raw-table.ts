@@ -1,6 +1,6 @@
-import { Crc32c } from '../crc32c.js';
-import { decodeBlock, snappyType, uncompressBlock, uncompressedType } from '../table-block.js';
-import { footerBytes, tableMagic } from '../table-reader.js';
+import { Crc32c } from '../src/crc32c.js';
+import { decodeBlock, snappyType, uncompressBlock, uncompressedType } from '../src/table-block.js';
+import { footerBytes, tableMagic } from '../src/table-reader.js';
 
 /** A base-128 varint. */
 export function varint(value: number): number[] {
