@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { latestCheckpoint, readCheckpointState, slimV1, slimV2 } from '@graftjs/ckpt-slim';
-import { elementCount, type FileSystem, type TrainingSession } from '@graftjs/core';
+import { type CheckpointFormat, elementCount, type FileSystem, type TrainingSession } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { formulaVariable } from '@graftjs/core/testing';
 import { onnxEngine } from '@graftjs/engine-onnx';

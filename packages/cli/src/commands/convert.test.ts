@@ -1,0 +1,68 @@
+import { readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { checkpoints, graft, temporaryFolder } from '../../test/graft.js';
+
+const hashes = async (path: string) => (await graft(['inspect', path, '--json', '--hash'])).stdout;
+
+it.each(['v1_types.ckpt', 'v1_sharded.ckpt', 'v1_partitioned.ckpt'])(
+  '%s to V2 and back keeps every byte',
+  async (name) => {
+    const folder = await temporaryFolder();
+    const [original, second, first] = [join(checkpoints, name), join(folder, 'new/second'), join(folder, 'first.ckpt')];
+    const there = await graft(['convert', original, second]);
+    expect(there.status).toBe(0);
+    expect(there.stdout).toMatch(/\(slim-v1\) is now .*second \(slim-v2\): \d+ variables, none of them renamed/);
+    const back = await graft(['convert', second, first, '--format', 'slim-v1', '--json']);
+    const expected = await hashes(original);
+    const tensors = (JSON.parse(expected) as { name: string }[]).map(({ name }) => name);
+    expect(JSON.parse(back.stdout)).toEqual({ from: 'slim-v2', to: 'slim-v1', tensors });
+    expect(await hashes(second)).toBe(expected);
+    expect(await hashes(first)).toBe(expected);
+  },
+);
+
+it('strings, too', async () => {
+  const [from, to] = [join(checkpoints, 'v2_types.ckpt'), join(await temporaryFolder(), 'strings')];
+  expect((await graft(['convert', from, to])).status).toBe(0);
+  expect(await hashes(to)).toBe(await hashes(from));
+  expect((await readFile(`${to}.data-00000-of-00001`)).includes('string')).toBe(
+    (await readFile(`${from}.data-00000-of-00001`)).includes('string'),
+  );
+});
+
+it('a checkpoint is not written over itself, by whatever name', async () => {
+  const folder = await temporaryFolder();
+  const [one, two] = [join(folder, 'one.ckpt'), join(folder, 'two')];
+  await graft(['convert', join(checkpoints, 'v1.ckpt'), one, '--format', 'slim-v1']);
+  await graft(['convert', one, two]);
+  await symlink(folder, join(folder, 'link'));
+  const before = [await readFile(one), await readFile(`${two}.index`)];
+  for (const [from, to, format] of [
+    [one, one, 'slim-v1'],
+    [one, one, 'slim-v2'],
+    [one, join(folder, 'link/one.ckpt'), 'slim-v1'],
+    [two, two, 'slim-v2'],
+    [`${two}.index`, two, 'slim-v2'],
+    [two, join(folder, 'link/two'), 'slim-v2'],
+  ] as const) {
+    const { status, stderr } = await graft(['convert', from, to, '--format', format]);
+    expect([from, to, status]).toEqual([from, to, 2]);
+    expect(stderr).toMatch(/would overwrite/);
+  }
+  expect([await readFile(one), await readFile(`${two}.index`)]).toEqual(before);
+});
+
+it('what cannot be done is said, and nothing is left behind', async () => {
+  const folder = await temporaryFolder();
+  const to = join(folder, 'out.ckpt');
+  const refused = await graft(['convert', join(checkpoints, 'v2_types.ckpt'), to, '--format', 'slim-v1']);
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(/'types\/bf16'.*bfloat16/);
+  const unknown = await graft(['convert', join(checkpoints, 'v1.ckpt'), to, '--format', 'npz']);
+  expect(unknown.status).toBe(1);
+  expect(unknown.stderr).toMatch(/no checkpoint format 'npz'\. Installed: slim-v1, slim-v2/);
+  const missing = await graft(['convert', join(folder, 'nowhere'), to]);
+  expect(missing.status).toBe(1);
+  expect((await graft(['inspect', to])).status).toBe(1);
+});

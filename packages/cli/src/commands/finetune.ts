@@ -1,0 +1,217 @@
+import { resolve } from 'node:path';
+import { type Container, UsageError } from '@graftjs/core';
+import { nodeFileSystem } from '@graftjs/core/node';
+import { finetune, optimizers, parseRunConfig, type RunConfigInput, type RunOptions, resume } from '@graftjs/trainer';
+import { type Command, Option } from 'commander';
+import { compose } from '../compose.js';
+import { list, number, wholeNumber } from '../option-values.js';
+import { print, printJson } from '../print.js';
+import { Progress } from '../progress.js';
+import { formatScores, showRun } from '../run-progress.js';
+import { createStopSignal } from '../stop-signal.js';
+
+interface Options {
+  readonly model?: string;
+  readonly head?: string;
+  readonly size?: number;
+  readonly width?: number;
+  readonly classes?: number;
+  readonly dropout?: number;
+  readonly dataset?: string;
+  readonly data?: string;
+  readonly limitTrain?: number;
+  readonly limitTest?: number;
+  readonly corrupt?: 'skip' | 'refuse';
+  readonly checkpoint?: string;
+  readonly exclude?: string[];
+  readonly ignoreMissing?: true;
+  readonly train?: string[];
+  readonly engine?: string;
+  readonly device?: string;
+  readonly optimizer?: string;
+  readonly learningRate?: number;
+  readonly schedule?: string;
+  readonly weightDecay?: number;
+  readonly augment?: string[];
+  readonly batchSize?: number;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly evalEvery?: number;
+  readonly saveEvery?: number;
+  readonly earlyStop?: number;
+  readonly seed?: number;
+  readonly workers?: number;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly json?: true;
+}
+
+const examples = `
+A schedule is NAME[,key=value...]: constant; exponential,steps=N[,factor=0.94][,staircase=true];
+polynomial[,steps=N][,end=0.0001][,power=1]; cosine[,steps=N][,alpha=0]; each takes warmup=N.
+
+Ctrl-C finishes the running step, saves, and says how to go on; a second one ends at once.
+
+Examples:
+  graft finetune --model vgg_16 --head pooled --size 64 --dataset folder --data flowers --train head --epochs 5
+  graft finetune --model vgg_16 --checkpoint vgg_16.ckpt --exclude vgg_16/fc8 --train vgg_16/fc8,vgg_16/fc7 \\
+    --dataset cifar10 --data cifar-10-batches-bin --optimizer momentum --schedule exponential,steps=1000 --out runs/cifar
+  graft finetune --resume runs/cifar`;
+
+const wholeFromOne = wholeNumber(1);
+const seeds = wholeNumber(0, 2 ** 32 - 1);
+
+function required<T>(value: T | undefined, option: string): T {
+  if (value !== undefined) return value;
+  throw new UsageError(
+    'usage/missing-option',
+    `${option} is missing: a run needs --model, --dataset and --data, or --resume with the folder of one that is to go on.`,
+  );
+}
+
+/** What the options say; those that were not given are undefined, which the trainer takes for left out. */
+function configOf(options: Options): RunConfigInput {
+  const { model, head, size, width, classes, dropout, dataset, data, limitTrain, limitTest, corrupt } = options;
+  const { checkpoint, exclude, ignoreMissing, train, engine, device } = options;
+  if (checkpoint === undefined && (exclude || ignoreMissing)) {
+    throw new UsageError(
+      'usage/missing-option',
+      '--exclude and --ignore-missing say what is taken of a --checkpoint, which is missing.',
+    );
+  }
+  const regime = train?.length === 1 && (train[0] === 'all' || train[0] === 'head') ? train[0] : train;
+  return {
+    model: { name: required(model, '--model'), head, size, width, classes, dropout },
+    dataset: {
+      name: required(dataset, '--dataset'),
+      folder: resolve(required(data, '--data')),
+      limitTrain,
+      limitTest,
+      corrupt,
+    },
+    checkpoint: checkpoint === undefined ? undefined : { path: resolve(checkpoint), exclude, ignoreMissing },
+    train: regime,
+    engine: { name: engine, device },
+    optimizer: options.optimizer,
+    learningRate: options.learningRate,
+    schedule: options.schedule,
+    weightDecay: options.weightDecay,
+    augment: options.augment,
+    batchSize: options.batchSize,
+    epochs: options.epochs,
+    steps: options.steps,
+    evalEvery: options.evalEvery,
+    saveEvery: options.saveEvery,
+    earlyStop: options.earlyStop,
+    seed: options.seed,
+    workers: options.workers,
+  } as RunConfigInput;
+}
+
+/** The folder of a new run that was given none: `runs/MODEL-DATASET`, with a number where that is taken. */
+async function freeFolder({ model, dataset }: Options): Promise<string> {
+  const name = `runs/${model}-${dataset}`;
+  for (let count = 1; ; count++) {
+    const folder = count === 1 ? name : `${name}-${count}`;
+    if (!(await nodeFileSystem.stat(folder))) return folder;
+  }
+}
+
+async function start(options: Options, container: Container, running: RunOptions) {
+  const config = configOf(options);
+  return finetune(config, container, { ...running, folder: options.out ?? (await freeFolder(options)) });
+}
+
+function checkAlone(command: Command): void {
+  const others = command.options
+    .filter((option) => !['resume', 'json'].includes(option.attributeName()))
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  if (others.length === 0) return;
+  throw new UsageError(
+    'usage/resume-alone',
+    `--resume goes on with the run's own config. Leave out ${others.map(({ long }) => long).join(', ')}, or begin a new run without --resume.`,
+  );
+}
+
+export function addFinetune(program: Command): void {
+  const defaults = parseRunConfig({ model: { name: 'any' }, dataset: { name: 'any', folder: 'any' } });
+  const shown = (text: string, value: unknown) => `${text} (default: ${value})`;
+  program
+    .command('finetune')
+    .description('train a network on a data set, and write a run folder')
+    .option('--model <name>', 'a network; `graft models` lists them')
+    .option('--head <name>', "one of the network's heads (default: its own)")
+    .option('--size <px>', "height and width of the pictures (default: the network's own)", wholeFromOne)
+    .option(
+      '--width <factor>',
+      'multiplies the channels of every layer but the last (default: 1)',
+      number('a number above 0', (x) => x > 0),
+    )
+    .option('--classes <n>', 'to be compared with the number that the data set has', wholeNumber(2))
+    .option(
+      '--dropout <share>',
+      "what dropout drops (default: the network's own)",
+      number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
+    )
+    .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
+    .option('--data <folder>', 'where the data set is')
+    .option('--limit-train <n>', 'use so many pictures of the training split', wholeFromOne)
+    .option('--limit-test <n>', 'use so many pictures of the test split', wholeFromOne)
+    .addOption(
+      new Option(
+        '--corrupt <what>',
+        shown('what is done about pictures that cannot be decoded', defaults.dataset.corrupt),
+      ).choices(['skip', 'refuse']),
+    )
+    .option('--checkpoint <path>', 'weights to start from, of any known format (default: random)')
+    .option('--exclude <scopes>', 'scopes of variables that the checkpoint is not to give', list)
+    .option('--ignore-missing', 'let variables that the checkpoint lacks start anew')
+    .option('--train <what>', shown('all, head, or scopes of the variables that train', defaults.train), list)
+    .option('--engine <name>', shown('what runs it', defaults.engine.name))
+    .option('--device <name>', "where the engine runs (default: the engine's first)")
+    .option('--optimizer <name>', shown(Object.keys(optimizers).join(', '), defaults.optimizer))
+    .option(
+      '--learning-rate <rate>',
+      shown('the rate that the schedule starts from', defaults.learningRate),
+      number('a number above 0', (x) => x > 0),
+    )
+    .option('--schedule <schedule>', shown('the learning rate over the run', defaults.schedule))
+    .option(
+      '--weight-decay <factor>',
+      shown("Slim's L2 regularization of weights", defaults.weightDecay),
+      number('a number from 0 on', (x) => x >= 0),
+    )
+    .option('--augment <names>', shown('none, flip, crop (or crop,flip), vgg or inception', defaults.augment), list)
+    .option('--batch-size <n>', shown('pictures in a step', defaults.batchSize), wholeFromOne)
+    .option('--epochs <n>', shown('how often every picture is seen', defaults.epochs), wholeFromOne)
+    .option('--steps <n>', 'steps, instead of epochs', wholeFromOne)
+    .option('--eval-every <steps>', 'evaluate every so many steps (default: after each epoch)', wholeFromOne)
+    .option('--save-every <steps>', 'save every so many steps (default: after each evaluation)', wholeFromOne)
+    .option('--early-stop <n>', 'stop after so many evaluations that are no better than the best', wholeFromOne)
+    .option('--seed <n>', shown('for order, augmentation, dropout and initial values', defaults.seed), seeds)
+    .option('--workers <n>', shown('pictures that are read at the same time', defaults.workers), wholeFromOne)
+    .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
+    .option('--resume <run>', 'go on with a run, by its own config; no other option but --json goes with it')
+    .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics}')
+    .addHelpText('after', examples)
+    .action(async (options: Options, command: Command) => {
+      if (options.resume !== undefined) checkAlone(command);
+      const progress = new Progress();
+      const { container } = await compose();
+      const { signal, release } = createStopSignal(() => {
+        progress.line('Stopping after this step; Ctrl-C again stops at once, without saving.');
+      });
+      try {
+        const running: RunOptions = { files: nodeFileSystem, onEvent: showRun(progress), signal };
+        const result =
+          options.resume === undefined
+            ? await start(options, container, running)
+            : await resume(options.resume, container, running);
+        if (options.json) printJson(result);
+        else print(`${result.run}: ${result.steps} steps done, ${formatScores(result.metrics)}`);
+      } finally {
+        progress.stop();
+        release();
+      }
+    });
+}

@@ -1,0 +1,57 @@
+import type { GraphSummary, TrainingMemory } from '@graftjs/core';
+import { expect, it } from 'vitest';
+import { graft } from '../../test/graft.js';
+
+// Multiply-adds in thousands of millions, as torchvision states them for its weights (`_ops` in their metadata).
+it.each([
+  ['vgg_a', 7.609],
+  ['vgg_b', 11.308],
+  ['vgg_16', 15.47],
+  ['vgg_19', 19.632],
+])('%s takes %d G multiply-adds', async (model, expected) => {
+  const { status, stdout } = await graft(['summary', model, '--json']);
+  expect(status).toBe(0);
+  const { layers } = JSON.parse(stdout) as GraphSummary;
+  // Biases and rectifiers count one for each output; the last layer has no rectifier.
+  const convolutions = layers.filter(({ parameters }) => parameters > 0);
+  const multiplyAdds = convolutions.reduce((sum, { shape, flops }, index) => {
+    const outputs = shape.reduce((product, size) => product * size, 1);
+    return sum + (flops - (index === convolutions.length - 1 ? 1 : 2) * outputs) / 2;
+  }, 0);
+  expect(multiplyAdds / 1e9).toBeCloseTo(expected, 3);
+});
+
+it('prints a row for each layer, totals, and with --train the memory', async () => {
+  const { status, stdout } = await graft([
+    'summary',
+    'vgg_16',
+    '--train',
+    '--batch-size',
+    '8',
+    '--optimizer',
+    'momentum',
+  ]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^vgg_16\/conv1\/conv1_1 +224x224x64 +1,792 /m);
+  expect(stdout).toMatch(/^Parameters: 138,357,544/m);
+  expect(stdout).toMatch(/a batch of 8 with momentum takes about .* 553 MB of optimizer slots/);
+  expect(stdout).toMatch(/estimate/);
+});
+
+it('takes the options of the network, and of the batch', async () => {
+  const options = ['--head', 'pooled', '--classes', '10', '--size', '64', '--width', '0.25'];
+  const args = ['summary', 'vgg_16', '--json', '--train', '--optimizer', 'adam', ...options];
+  const of = async (batch: string) =>
+    JSON.parse((await graft([...args, '--batch-size', batch])).stdout) as GraphSummary & { training: TrainingMemory };
+  const [one, two] = [await of('1'), await of('2')];
+  expect(one.layers.at(-1)).toMatchObject({ name: 'vgg_16/logits', shape: [10], parameters: 128 * 10 + 10 });
+  expect(one.training.slots).toBe(2 * 4 * one.parameters);
+  expect(two.training.activations).toBe(2 * one.training.activations);
+  expect(two.training.total - one.training.total).toBe(one.training.activations);
+});
+
+it('refuses an optimizer that there is not', async () => {
+  const { status, stderr } = await graft(['summary', 'vgg_16', '--train', '--optimizer', 'lion']);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/no optimizer 'lion'.*sgd, momentum, adam, rmsprop/);
+});

@@ -1,0 +1,163 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { graft, oracles, ownOracles, packageFolder, temporaryFolder } from '../../test/graft.js';
+import { passes, type Verification } from '../verify/verification.js';
+
+type Result = Verification & { readonly file: string };
+
+async function verify(...files: string[]): Promise<{ status: number | null; results: Result[]; stderr: string }> {
+  const { status, stdout, stderr } = await graft(['verify', '--json', ...files]);
+  return { status, results: JSON.parse(stdout) as Result[], stderr };
+}
+
+/** A copy of an oracle file with something changed. */
+async function tampered(path: string, change: (content: ReturnType<typeof JSON.parse>) => void): Promise<string> {
+  const content = JSON.parse(await readFile(path, 'utf8')) as unknown;
+  change(content);
+  const copy = join(await temporaryFolder(), 'tampered.json');
+  await writeFile(copy, JSON.stringify(content));
+  return copy;
+}
+
+const own = (name: string) => join(ownOracles, `${name}.json`);
+const sgd = own('vgg_a_64_4_10_sgd_3e-8_0.0005_3');
+const forward = join(oracles, 'forward/vgg_a.json');
+
+describe('TensorFlow’s numbers are met', () => {
+  it.each(['forward/vgg_a', 'forward/vgg_16', 'preprocessing'])('%s', async (name) => {
+    const { status, results } = await verify(join(oracles, `${name}.json`));
+    expect(results[0]).toMatchObject({ ok: true, problems: [] });
+    expect(results[0]!.worst!.error).toBeLessThan(2e-5);
+    expect(status).toBe(0);
+  });
+  it.each([
+    ['vgg_a_64_4_10_sgd_3e-8_0.0005_3', 52],
+    ['vgg_a_64_4_10_rmsprop_1e-6_0.0005_3', 52],
+    ['vgg_19_64_4_10_adam_1e-6_0_3', 84],
+    ['vgg_16_64_4_10_momentum_5e-8_0.0005_3_vgg_16-fc8_vgg_16-fc7_vgg_16-conv5', 50],
+  ])('training as %s, without a look at rounding', async (name, tensors) => {
+    const { status, results } = await verify(own(name));
+    expect(results[0]!.tensors).toHaveLength(tensors);
+    expect(results[0]!.tensors.filter((check) => check.error > 2e-5)).toEqual([]);
+    expect(status).toBe(0);
+  });
+  it('training of the head of vgg_16 with Adam', async () => {
+    const { status, results } = await verify(join(oracles, 'train/vgg_16_224_2_10_adam_0.0001_0_2_vgg_16-fc8.json'));
+    expect(results[0]!.tensors.filter((check) => !passes(check))).toEqual([]);
+    expect(status).toBe(0);
+  });
+  it('training of all of vgg_16, within what rounding does to its gradients', async () => {
+    const { status, results } = await verify(join(oracles, 'train/vgg_16_224_2_10_momentum_1e-7_0.0005_2.json'));
+    const { tensors } = results[0]!;
+    expect(tensors.filter((check) => !passes(check))).toEqual([]);
+    const beyond = tensors.filter(({ error, tolerance }) => error > tolerance);
+    expect(beyond.length).toBeGreaterThan(0);
+    for (const { tensor, rounding } of beyond) {
+      expect(tensor).toMatch(/^gradient of vgg_16\/conv[1-5]/);
+      expect(rounding).toBeGreaterThan(0);
+      expect(rounding).toBeLessThan(0.05);
+    }
+    expect(tensors.filter(({ rounding }) => rounding !== undefined)).toEqual(beyond);
+    expect(status).toBe(0);
+  }, 300_000);
+});
+
+describe('what differs is found', () => {
+  it('a value of an end point, a norm, a mean', async () => {
+    for (const key of ['values', 'norm', 'mean'] as const) {
+      const file = await tampered(forward, ({ end_points }) => {
+        const point = end_points['vgg_a/pool3'];
+        const scale = point.norm / Math.sqrt(2 * 28 * 28 * 256);
+        if (key === 'values') point.values[3] += 4e-4 * scale;
+        if (key === 'norm') point.norm *= 1 + 4e-4;
+        if (key === 'mean') point.mean += 4e-4 * scale;
+      });
+      const { status, results } = await verify(file);
+      expect(status).toBe(1);
+      expect(results[0]).toMatchObject({ ok: false, worst: { tensor: 'vgg_a/pool3', tolerance: 2e-4 } });
+      expect(results[0]!.worst!.error).toBeCloseTo(4e-4, 5);
+    }
+  });
+  it('variables, parameters, classes, shapes and end points', async () => {
+    const file = await tampered(forward, (content) => {
+      content.variables[3][0] = 'vgg_a/conv2/conv2_1/bias';
+      content.parameters += 1;
+      content.argmax[1] = 7;
+      content.logits.shape = [1, 2000];
+      content.end_points['vgg_a/pool6'] = content.end_points['vgg_a/pool5'];
+    });
+    const { status, results } = await verify(file);
+    expect(status).toBe(1);
+    expect(results[0]!.problems).toEqual([
+      expect.stringMatching(/Variable 3 is .*conv2_1\/biases.*TensorFlow's is .*conv2_1\/bias"/),
+      expect.stringMatching(/132863336 parameters.*132863337/),
+      expect.stringMatching(/vgg_a\/pool6 is missing/),
+      expect.stringMatching(/logits is 2x1000.*1x2000/),
+      expect.stringMatching(/classes 318, 318.*318, 7/),
+    ]);
+  });
+  it('a gradient that rounding does not explain, with the rounding that was measured', async () => {
+    const name = 'vgg_a/conv2/conv2_1/weights';
+    const file = await tampered(sgd, ({ gradients_of_total_loss: gradients }) => {
+      gradients[name].norm *= 1.01;
+    });
+    const { status, results } = await verify(file);
+    expect(status).toBe(1);
+    expect(results[0]!.tensors.filter((check) => !passes(check))).toEqual([results[0]!.worst]);
+    expect(results[0]!.worst).toMatchObject({ tensor: `gradient of ${name}`, tolerance: 2e-3 });
+    expect(results[0]!.worst!.error).toBeCloseTo(0.01, 3);
+    expect(results[0]!.worst!.rounding).toBeGreaterThan(0);
+    expect(results[0]!.worst!.rounding).toBeLessThan(1e-3);
+  });
+  it('another learning rate, weight decay, optimizer and label', async () => {
+    for (const change of [
+      { learning_rate: 6e-8 },
+      { weight_decay: 0.001 },
+      { optimizer: 'momentum' },
+      { labels: [3, 0, 7, 5] },
+    ]) {
+      // One step is enough to tell: what was after three is not compared.
+      const file = await tampered(sgd, (content) => {
+        Object.assign(content, change, { gradients_of_total_loss: {}, variables_after: {} });
+        content.steps = 2;
+        content.losses.values.length = 3;
+        content.trainable_scopes = ['vgg_a/fc'];
+      });
+      const { status } = await verify(file);
+      expect([change, status]).toEqual([change, 1]);
+    }
+  });
+  it('preprocessing', async () => {
+    const file = await tampered(join(oracles, 'preprocessing.json'), ({ cases }) => {
+      cases[1].inception_eval.values[5] += 0.001;
+    });
+    const { status, results } = await verify(file);
+    expect(status).toBe(1);
+    expect(results[0]!.worst!.tensor).toBe('inception of preprocess-b');
+  });
+});
+
+it('a file that cannot be verified is told, and the others go on', async () => {
+  const network = await tampered(forward, (content) => {
+    content.network = 'resnet_v1_50';
+  });
+  const segmenter = await tampered(forward, (content) => {
+    content.backbone = 'vgg_16';
+    delete content.end_points;
+  });
+  const damaged = await tampered(forward, (content) => {
+    content.logits.at[0] = 5000;
+    content.size = -1;
+  });
+  const files = [network, segmenter, damaged, join(packageFolder, 'package.json'), join(oracles, 'preprocessing.json')];
+  const { status, stdout, stderr } = await graft(['verify', ...files]);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^ok +.*preprocessing\.json: 4 tensors, largest error /);
+  expect(stderr).toMatch(/no backbone 'resnet_v1_50'.*npm install @graftjs\/model-resnet/);
+  expect(stderr).toMatch(/segmentation network/);
+  expect(stderr).toMatch(/is damaged:[\s\S]*size[\s\S]*logits/);
+  expect(stderr).toMatch(/package\.json is no oracle file/);
+  const { results } = await verify(network, join(oracles, 'preprocessing.json'));
+  expect(results.map(({ ok }) => ok)).toEqual([false, true]);
+});

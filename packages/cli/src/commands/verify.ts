@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { compose } from '../compose.js';
+import { describeError } from '../describe-error.js';
+import { print, printJson } from '../print.js';
+import { readOracle } from '../verify/oracle.js';
+import { passes, type TensorCheck, type Verification } from '../verify/verification.js';
+import { verifyOracle } from '../verify/verify-oracle.js';
+
+const help = `
+Of each recorded tensor the shape, the mean, the norm and the recorded values are compared; errors are relative to the
+tensor's scale, norm / sqrt(count). Accepted are 2e-4 for a network in use, for losses and for preprocessing, and 2e-3
+for gradients and trained variables.
+
+The gradient of a network with rectifiers and max pooling has jumps: moving the weights by one unit in float32's last
+place can move it by more than that, and with it whatever is trained. So where something is beyond its tolerance, the
+steps are run again with every variable moved by such a random unit, the same each time. The largest movement is a
+tensor's rounding, and its error may be the tolerance and twice the rounding; both are printed. That is done until
+nothing is beyond, at most 8 times.
+
+Examples:
+  graft verify oracles/forward/vgg_16.json
+  graft verify oracles/*/*.json --json`;
+
+const describeCheck = ({ tensor, error, tolerance, rounding }: TensorCheck): string =>
+  `${error.toExponential(1)} at ${tensor} (accepted: ${tolerance.toExponential(0)}` +
+  `${rounding === undefined ? '' : ` and twice the rounding of ${rounding.toExponential(1)}`})`;
+
+function describeVerification(file: string, { ok, worst, tensors, problems }: Verification): string[] {
+  const failed = tensors.filter((check) => !passes(check));
+  return [
+    `${ok ? 'ok    ' : 'FAILED'} ${file}: ${tensors.length} tensors${worst ? `, largest error ${describeCheck(worst)}` : ''}`,
+    ...problems.map((problem) => `       ${problem}`),
+    ...failed.filter((check) => check !== worst).map((check) => `       ${describeCheck(check)}`),
+  ];
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('build what an oracle file describes, run it, and compare it with what TensorFlow computed')
+    .argument('<files...>', 'oracle files')
+    .option('--engine <name>', 'what runs it', 'onnx')
+    .option(
+      '--json',
+      'print one JSON document: [{file, ok, worst: {tensor, error, tolerance, rounding?}, tensors, problems}]',
+    )
+    .addHelpText('after', help)
+    .action(async (files: string[], { engine, json }: { engine: string; json?: true }) => {
+      const { container } = await compose();
+      const results: object[] = [];
+      for (const file of files) {
+        try {
+          const verification = await verifyOracle(await readOracle(file), container, { engine });
+          if (!verification.ok) process.exitCode = 1;
+          results.push({ file, ...verification });
+          if (!json) print(...describeVerification(file, verification));
+        } catch (error) {
+          process.exitCode = 1;
+          results.push({ file, ok: false, problems: [describeError(error)] });
+          process.stderr.write(`${file}: ${describeError(error)}\n`);
+        }
+      }
+      if (json) printJson(results);
+    });
+}

@@ -1,0 +1,30 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Reads a whole number; commander's error names the option, what came, and what this accepts. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Accepted: a whole number ${range}.`);
+  };
+}
+
+/** Reads a number for which `accepts` is true; `accepted` says so in words: `a number above 0`. */
+export function number(accepted: string, accepts: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && accepts(value)) return value;
+    throw new InvalidArgumentError(`Accepted: ${accepted}.`);
+  };
+}
+
+/** Reads a comma-separated list: `vgg_16/fc8,vgg_16/fc7`. */
+export function list(text: string): string[] {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items.length > 0) return items;
+  throw new InvalidArgumentError('Accepted: one or several names, with commas between them.');
+}

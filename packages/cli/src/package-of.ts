@@ -1,0 +1,20 @@
+/** The packages that bring things of a kind, by how their names begin. */
+const packages: readonly (readonly [kind: string, prefix: string, name: string])[] = [
+  ['backbone', 'vgg_', '@graftjs/model-vgg'],
+  ['backbone', 'resnet_', '@graftjs/model-resnet'],
+  ['backbone', 'alexnet_', '@graftjs/model-alexnet'],
+  ['backbone', 'inception_', '@graftjs/model-inception'],
+  ['dataset', 'cifar10', '@graftjs/data-cifar10'],
+  ['dataset', 'folder', '@graftjs/data-folder'],
+  ['picture reader', '', '@graftjs/data-folder'],
+  ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],
+  ['engine', 'onnx', '@graftjs/engine-onnx'],
+];
+
+/**
+ * The package to install for something that no plugin brings; undefined for names that are not Graft's own.
+ * @param kind as `resolve` of core calls it in the details of `plugin/missing`: `backbone`
+ */
+export function packageOf(kind: unknown, name: unknown): string | undefined {
+  return packages.find(([ofKind, prefix]) => ofKind === kind && String(name).startsWith(prefix))?.[2];
+}

@@ -1,0 +1,49 @@
+import cliProgress from 'cli-progress';
+
+/** Plain lines come at most this often. */
+const lineInterval = 5000;
+
+/** Shows on standard error how far something is: a bar on a terminal, elsewhere a plain line now and then. */
+export class Progress {
+  #bar: cliProgress.SingleBar | undefined;
+  #label = '';
+  #lastLine = performance.now();
+
+  /**
+   * Counts one more: `step 120/500`.
+   * @param label what is counted; another one than before begins a new bar
+   * @param note what else there is to say: a rate, a loss
+   */
+  update(label: string, done: number, total: number, note = ''): void {
+    if (!process.stderr.isTTY) {
+      if (performance.now() - this.#lastLine >= lineInterval)
+        this.line(`${label} ${done}/${total}${note && `, ${note}`}`);
+      return;
+    }
+    if (label !== this.#label) this.stop();
+    this.#label = label;
+    if (!this.#bar) {
+      this.#bar = new cliProgress.SingleBar({
+        format: '{label} {bar} {value}/{total}  {eta_formatted} left  {note}',
+        barsize: 24,
+        clearOnComplete: true,
+        etaBuffer: 50,
+      });
+      this.#bar.start(total, done, { label, note });
+    }
+    this.#bar.update(done, { label, note });
+  }
+
+  /** Writes a line; a bar comes back with the next update. */
+  line(text: string): void {
+    this.stop();
+    this.#lastLine = performance.now();
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** Takes the bar away. */
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}

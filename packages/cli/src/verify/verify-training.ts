@@ -1,0 +1,179 @@
+import {
+  type Backbone,
+  type Batch,
+  type Engine,
+  elementCount,
+  type Optimizer,
+  pick,
+  selectScopes,
+  type TrainingSession,
+} from '@graftjs/core';
+import { fnv1a, formulaVariable } from '@graftjs/core/testing';
+import { optimizers } from '@graftjs/trainer';
+import { formulaBatch } from './formula-batch.js';
+import { type Measurement, measure } from './measurement.js';
+import { nudge } from './nudge.js';
+import type { RecordedTensor, TrainingOracle } from './oracle.js';
+import { Checks, tolerances, type Verification } from './verification.js';
+
+/** How often, at most, the steps are run again to see what rounding does. */
+const draws = 8;
+
+/** A tensor to compare, and how far off it may be. */
+interface Expectation {
+  readonly recorded: RecordedTensor;
+  readonly tolerance: number;
+}
+
+const lossName = (steps: number) => `loss after ${steps} steps`;
+const totalLossName = (steps: number) => `loss with weight decay after ${steps} steps`;
+const gradientName = (variable: string) => `gradient of ${variable}`;
+
+/** A number as a tensor of its own: its scale is its size. */
+function recordNumber(value: number): RecordedTensor {
+  return { shape: [], mean: value, norm: Math.abs(value), at: [0], values: [value] };
+}
+
+/** Everything that the file has, by the names under which it is reported. */
+function expectationsOf(oracle: TrainingOracle): Map<string, Expectation> {
+  const losses = oracle.losses.values.flatMap(([crossEntropy, total], steps): [string, Expectation][] => [
+    [lossName(steps), { recorded: recordNumber(crossEntropy), tolerance: tolerances.loss }],
+    [totalLossName(steps), { recorded: recordNumber(total), tolerance: tolerances.loss }],
+  ]);
+  const gradients = Object.entries(oracle.gradients_of_total_loss).map(([name, recorded]): [string, Expectation] => [
+    gradientName(name),
+    { recorded, tolerance: tolerances.training },
+  ]);
+  const variables = Object.entries(oracle.variables_after).map(([name, recorded]): [string, Expectation] => [
+    name,
+    { recorded, tolerance: tolerances.training },
+  ]);
+  return new Map([...losses, ...gradients, ...variables]);
+}
+
+/** The training that a file describes, to be run any number of times. */
+class Training {
+  readonly #oracle: TrainingOracle;
+  readonly #session: TrainingSession;
+  readonly #slots: ReadonlyMap<string, number>;
+  readonly #batch: Batch;
+
+  constructor(oracle: TrainingOracle, session: TrainingSession, trainable: readonly string[], optimizer: Optimizer) {
+    this.#oracle = oracle;
+    this.#session = session;
+    this.#batch = { inputs: formulaBatch(oracle), labels: Int32Array.from(oracle.labels) };
+    this.#slots = new Map(
+      trainable.flatMap((variable) => optimizer.slots.map(({ name, initial }) => [`${variable}/${name}`, initial])),
+    );
+  }
+
+  /** Sets everything that the session keeps: slots to their initial values, all else to the formula's, nudged if asked. */
+  #start(draw: number | undefined): void {
+    for (const [name, shape] of this.#session.variables) {
+      const initial = this.#slots.get(name);
+      const values =
+        initial === undefined ? formulaVariable(name, shape) : new Float32Array(elementCount(shape)).fill(initial);
+      if (initial === undefined && draw !== undefined) nudge(values, fnv1a(`${draw}:${name}`));
+      this.#session.write(name, values);
+    }
+  }
+
+  /**
+   * Trains from the start and measures what is wanted.
+   * @param wanted by the names under which it is reported
+   * @param draw for rounding: which of the random movements the variables start with
+   */
+  async run(wanted: ReadonlyMap<string, Expectation>, draw?: number): Promise<Map<string, Measurement>> {
+    const measured = new Map<string, Measurement>();
+    const keep = (name: string, read: () => Float32Array) => {
+      const expectation = wanted.get(name);
+      if (expectation) measured.set(name, measure(read(), expectation.recorded.at));
+    };
+    const { steps, learning_rate, variables_after, gradients_of_total_loss } = this.#oracle;
+    this.#start(draw);
+    for (let step = 0; step <= steps && measured.size < wanted.size; step++) {
+      // The last batch is there for its loss alone.
+      if (step === steps) for (const name of Object.keys(variables_after)) keep(name, () => this.#session.read(name));
+      const { loss } = await this.#session.accumulate(this.#batch);
+      keep(lossName(step), () => Float32Array.of(loss));
+      keep(totalLossName(step), () => Float32Array.of(loss + this.#session.decayLoss()));
+      if (step === 0) {
+        for (const name of Object.keys(gradients_of_total_loss)) {
+          keep(gradientName(name), () => this.#session.gradient(name));
+        }
+      }
+      await this.#session.update(learning_rate);
+    }
+    return measured;
+  }
+}
+
+/** Leaves out what the network does not have, or has in another shape, and says so. */
+function checkNames(
+  oracle: TrainingOracle,
+  expectations: Map<string, Expectation>,
+  session: TrainingSession,
+  trainable: readonly string[],
+  checks: Checks,
+): void {
+  for (const name of trainable) {
+    if (Object.hasOwn(oracle.gradients_of_total_loss, name)) continue;
+    checks.problem(`${name} is trained; TensorFlow's is not.`);
+  }
+  for (const name of Object.keys(oracle.gradients_of_total_loss)) {
+    const expectation = expectations.get(gradientName(name))!;
+    const shape = trainable.includes(name) ? session.variables.get(name) : undefined;
+    if (checks.fits(gradientName(name), shape, expectation.recorded.shape)) continue;
+    expectations.delete(gradientName(name));
+  }
+  for (const [name, { shape }] of Object.entries(oracle.variables_after)) {
+    if (!checks.fits(name, session.variables.get(name), shape)) expectations.delete(name);
+  }
+}
+
+/**
+ * Builds a network, trains it for as many steps as the file says, and compares the losses before each step and after the
+ * last, the gradient of the total loss at the first step, and every variable at the end.
+ *
+ * Everything that a training session keeps starts with the formula's value, an optimizer's scalars too; its slots start
+ * at their initial values.
+ *
+ * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by one unit in
+ * float32's last place can move a gradient by more than the tolerance, and TensorFlow's own float32 may be as far away
+ * from its float64. So where something is beyond its tolerance, the steps are run again with every variable moved by
+ * such a random unit, the same each time the command runs. The largest movement that this makes is the tensor's
+ * `rounding`, and its error may be the tolerance and twice that. The steps are run again until nothing is beyond, at
+ * most 8 times: some jumps are met in one draw of many only.
+ */
+export async function verifyTraining(
+  oracle: TrainingOracle,
+  backbone: Backbone,
+  engine: Engine,
+): Promise<Verification> {
+  const { classes, size, dropout_keep_prob: keep, trainable_scopes: scopes, weight_decay: weightDecay } = oracle;
+  const graph = backbone.build({ classes, size, dropout: 1 - keep });
+  const candidates = graph.variables.filter((variable) => variable.trainable);
+  const trainable = (scopes ? selectScopes(candidates, scopes) : candidates).map(({ name }) => name);
+  const optimizer = pick('optimizer', oracle.optimizer, optimizers)();
+
+  const checks = new Checks();
+  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay });
+  try {
+    const expectations = expectationsOf(oracle);
+    checkNames(oracle, expectations, session, trainable, checks);
+    const training = new Training(oracle, session, trainable, optimizer);
+    const measured = await training.run(expectations);
+    for (const [name, { recorded, tolerance }] of expectations) {
+      checks.compare(name, recorded, measured.get(name)!, tolerance);
+    }
+    const beyond = new Map([...expectations].filter(([name]) => checks.fails(name)));
+    for (let draw = 1; draw <= draws && [...beyond.keys()].some((name) => checks.fails(name)); draw++) {
+      for (const [name, moved] of await training.run(beyond, draw)) {
+        checks.addRounding(name, beyond.get(name)!.recorded, measured.get(name)!, moved);
+      }
+    }
+  } finally {
+    await session.close();
+  }
+  return checks.result();
+}

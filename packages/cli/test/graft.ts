@@ -1,0 +1,101 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { formulaPicture } from '@graftjs/core/testing';
+import sharp from 'sharp';
+import { onTestFinished } from 'vitest';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The package's folder: its devDependencies bring the plugins. */
+export const packageFolder = at('..');
+export const oracles = at('../../../oracles');
+export const ownOracles = at('../fixtures/oracles');
+export const checkpoints = at('../../ckpt-slim/fixtures');
+
+/** The built command. */
+export const bin = at('../bin/graft.js');
+
+/** What a run of the command gave. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command as a process of its own. */
+export function graft(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Outcome> {
+  const { cwd = packageFolder, env = process.env } = options;
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [bin, ...args],
+      { cwd, env, maxBuffer: 1 << 26 },
+      (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+/** Runs the command until a line on its standard error matches, then sends a signal as often as is said. */
+export function graftUntil(
+  args: readonly string[],
+  line: RegExp,
+  signals: readonly NodeJS.Signals[],
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [bin, ...args], { cwd: packageFolder });
+    let [stdout, stderr] = ['', ''];
+    let sent = false;
+    child.stdout.on('data', (data) => {
+      stdout += data;
+    });
+    child.stderr.on('data', (data) => {
+      stderr += data;
+      if (sent || !line.test(stderr)) return;
+      sent = true;
+      for (const signal of signals) child.kill(signal);
+    });
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** A folder that is removed when the test is over. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'graft-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * A data set in CIFAR-10's binary layout: 20 pictures a file, of noise that is brighter the higher the class.
+ * @returns its folder
+ */
+export async function writeCifar10(folder: string): Promise<string> {
+  const [pictures, pixels] = [20, 3 * 32 * 32];
+  await mkdir(folder, { recursive: true });
+  for (const name of ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch']) {
+    const bytes = Buffer.alloc(pictures * (1 + pixels));
+    for (let index = 0; index < pictures; index++) {
+      const label = index % 10;
+      bytes[index * (1 + pixels)] = label;
+      const noise = formulaPicture(`${name}:${index}`, 32, 32);
+      for (let i = 0; i < pixels; i++) bytes[index * (1 + pixels) + 1 + i] = label * 22 + noise[i]! / 8;
+    }
+    await writeFile(join(folder, `${name}.bin`), bytes);
+  }
+  return folder;
+}
+
+/** A picture file of one colour. */
+export async function writePicture(path: string, colour: readonly [number, number, number]): Promise<string> {
+  const [r, g, b] = colour;
+  await sharp({ create: { width: 40, height: 36, channels: 3, background: { r, g, b } } })
+    .png()
+    .toFile(path);
+  return path;
+}
