@@ -1,4 +1,4 @@
 import { defineConfig } from 'vitest/config';
 
-// The tests run the command as processes of their own, each of which takes all cores.
-export default defineConfig({ test: { fileParallelism: false, testTimeout: 120_000 } });
+// The tests run the command as processes of their own, which train networks.
+export default defineConfig({ test: { maxWorkers: 2, testTimeout: 120_000 } });

@@ -19,17 +19,17 @@ export function regimes(
     {
       name: 'scratch',
       meaning: 'all layers, from random weights',
-      config: { ...common, dataset, train: 'all', learningRate: 3e-4, epochs: 4 },
+      config: { ...common, dataset, train: 'all', learningRate: 3e-4, epochs: 3 },
     },
     {
       name: 'head',
       meaning: 'pretrained, the new last layer only',
-      config: { ...common, dataset, checkpoint: pretrained, train: 'head', learningRate: 1e-3, epochs: 4 },
+      config: { ...common, dataset, checkpoint: pretrained, train: 'head', learningRate: 1e-3, epochs: 3 },
     },
     {
       name: 'all',
       meaning: 'pretrained, all layers',
-      config: { ...common, dataset, checkpoint: pretrained, train: 'all', learningRate: 1e-4, epochs: 4 },
+      config: { ...common, dataset, checkpoint: pretrained, train: 'all', learningRate: 1e-4, epochs: 3 },
     },
   ];
 }

@@ -37,7 +37,7 @@ describe('errors', () => {
     const quiet = await graft(['inspect', 'package.json']);
     expect(quiet.status).toBe(1);
     expect(quiet.stderr).toMatch(/^Error: package\.json is no checkpoint of a known format/);
-    expect(quiet.stderr).not.toMatch(/ at /);
+    expect(quiet.stderr).not.toMatch(/\n +at /);
     const loud = await graft(['inspect', 'package.json'], { env: { ...process.env, GRAFT_DEBUG: '1' } });
     expect(loud.stderr).toMatch(/CheckpointError.*\n +at /);
     expect(loud.stderr).toMatch(/checkpoint\/not-recognised/);

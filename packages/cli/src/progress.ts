@@ -9,6 +9,11 @@ export class Progress {
   #label = '';
   #lastLine = performance.now();
 
+  constructor() {
+    // A bar changes how the terminal wraps lines; that must not stay so when a second Ctrl-C ends the process.
+    process.once('exit', () => this.stop());
+  }
+
   /**
    * Counts one more: `step 120/500`.
    * @param label what is counted; another one than before begins a new bar

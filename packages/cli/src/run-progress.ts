@@ -1,6 +1,6 @@
-import { elementCount, formatRestoreTable, type RestoreRow } from '@graftjs/core';
+import { elementCount, formatRestoreTable, type GraftError, type RestoreRow } from '@graftjs/core';
 import type { RunEvent, Scores } from '@graftjs/trainer';
-import { formatCount } from './print.js';
+import { formatCount, formatQuantity } from './print.js';
 import type { Progress } from './progress.js';
 
 /** How many skipped pictures are named. */
@@ -41,6 +41,17 @@ function describeStart({
   );
 }
 
+/** Tells of a checkpoint of a run that cannot be read, so that an older one takes its place. */
+export function tellUnreadable(progress: Progress): (path: string, error: GraftError) => void {
+  return (path, error) => progress.line(`${path} cannot be used: ${error.message}`);
+}
+
+function describeFrozen({ output, bytes, reason }: RunEvent & { type: 'frozen' }): string {
+  const layers = `The frozen layers up to ${output}`;
+  if (reason !== undefined) return `${layers} are computed in every step: ${reason}`;
+  return `${layers} are computed once a picture, and kept: ${formatQuantity(bytes, 'B')}`;
+}
+
 /** Tells what a run does as it goes on. */
 export function showRun(progress: Progress): (event: RunEvent) => void {
   return (event) => {
@@ -48,9 +59,13 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
       case 'restored':
         return progress.line(describeRestored(event.path, event.rows));
       case 'unreadable':
-        return progress.line(`${event.path} cannot be used: ${event.error.message}`);
+        return tellUnreadable(progress)(event.path, event.error);
       case 'start':
         return progress.line(describeStart(event));
+      case 'frozen':
+        return progress.line(describeFrozen(event));
+      case 'features':
+        return progress.update(`frozen layers, ${event.split}`, event.done, event.count);
       case 'step': {
         const { step, totalSteps, epoch, loss, imagesPerSecond } = event;
         const note = `epoch ${epoch}, ${imagesPerSecond.toFixed(1)} pictures/s, loss ${loss.toFixed(4)}`;

@@ -41,24 +41,20 @@ export function graft(
   });
 }
 
-/** Runs the command until a line on its standard error matches, then sends a signal as often as is said. */
-export function graftUntil(
-  args: readonly string[],
-  line: RegExp,
-  signals: readonly NodeJS.Signals[],
-): Promise<Outcome> {
+/** Runs the command, and each time that its standard error has the next of some lines, sends it SIGINT. */
+export function graftInterrupted(args: readonly string[], lines: readonly RegExp[]): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [bin, ...args], { cwd: packageFolder });
+    const waiting = [...lines];
     let [stdout, stderr] = ['', ''];
-    let sent = false;
     child.stdout.on('data', (data) => {
       stdout += data;
     });
     child.stderr.on('data', (data) => {
       stderr += data;
-      if (sent || !line.test(stderr)) return;
-      sent = true;
-      for (const signal of signals) child.kill(signal);
+      if (!waiting[0]?.test(stderr)) return;
+      waiting.shift();
+      child.kill('SIGINT');
     });
     child.on('close', (status) => resolve({ status, stdout, stderr }));
   });

@@ -59,6 +59,7 @@ export {
   type RestoreSelection,
   selectScopes,
 } from './scopes.js';
+export { type SplitGraph, splitGraph } from './split-graph.js';
 export {
   estimateTrainingMemory,
   type GraphSummary,

@@ -1,12 +1,13 @@
 import { DataError, type Picture, type Preprocessing, type Split } from '@graftjs/core';
 import pMap from 'p-map';
+import type { FeatureSource } from './feature-cache.js';
 import { createRandom, shuffled } from './random.js';
 import { stream } from './streams.js';
 
 /** Pictures ready for a network, and their classes. */
 export interface PictureBatch {
-  /** NHWC bytes, `labels.length * size * size * 3`. */
-  readonly inputs: Uint8Array;
+  /** NHWC bytes, `labels.length * size * size * 3`; or features, where the batches are made of those. */
+  readonly inputs: Uint8Array | Float32Array;
   readonly labels: Int32Array;
   /** Which pictures of the split these are. */
   readonly indices: Uint32Array;
@@ -30,6 +31,8 @@ export interface BatchOptions {
   readonly batchSize?: number;
   /** Pictures read at the same time. Default 8. */
   readonly workers?: number;
+  /** What is given instead of the pictures: then neither size nor preprocessing matter. */
+  readonly features?: FeatureSource;
 }
 
 /** Which steps of a run to give batches for. */
@@ -66,14 +69,14 @@ export function limitSplit(split: Split, limit: number | undefined, seed: number
   };
 }
 
-/** Reads, prepares and rounds the pictures at `indices`. */
-async function readBatch(
+/** Reads, prepares and rounds the pictures at `indices`: NHWC bytes. */
+export async function readPictures(
   split: Split,
   indices: Uint32Array,
   workers: number,
   size: number,
   prepare: (index: number, picture: Picture) => Float32Array,
-): Promise<PictureBatch> {
+): Promise<Uint8Array> {
   const length = size * size * 3;
   // Clamped arrays round as TensorFlow does: to the nearest, halves to the even one.
   const bytes = new Uint8ClampedArray(indices.length * length);
@@ -84,12 +87,11 @@ async function readBatch(
     },
     { concurrency: workers },
   );
-  return {
-    inputs: new Uint8Array(bytes.buffer),
-    labels: Int32Array.from(indices, (index) => split.labels[index]!),
-    indices,
-  };
+  return new Uint8Array(bytes.buffer);
 }
+
+const labelsAt = (split: Split, indices: Uint32Array): Int32Array =>
+  Int32Array.from(indices, (index) => split.labels[index]!);
 
 /** Yields what `load` gives for each of `from` to below `to`, with the next one on its way while one is worked on. */
 async function* prefetched<T>(from: number, to: number, load: (place: number) => Promise<T>): AsyncGenerator<T> {
@@ -113,7 +115,7 @@ async function* prefetched<T>(from: number, to: number, load: (place: number) =>
  * on the step), so a run goes on from any step as if it had never stopped. One batch is read ahead.
  */
 export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
-  const { size, preprocessing, batchSize = 32, workers = 8, seed, from = 0, to } = options;
+  const { size, preprocessing, batchSize = 32, workers = 8, features, seed, from = 0, to } = options;
   const count = split.labels.length;
   const steps = stepsPerEpoch(count, batchSize);
   let order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
@@ -122,20 +124,24 @@ export async function* trainingBatches(split: Split, options: TrainingBatchOptio
     if (order.epoch !== epoch) order = { epoch, indices: shuffled(count, createRandom(seed, stream.order, epoch)) };
     const start = (step % steps) * batchSize;
     const indices = order.indices.slice(start, start + batchSize);
-    const batch = await readBatch(split, indices, workers, size, (index, picture) =>
-      preprocessing.train(picture, size, createRandom(seed, stream.picture, epoch, index)),
-    );
-    return { ...batch, step, epoch, seed: createRandom(seed, stream.dropout, step).below(2 ** 32) };
+    const inputs = await (features?.read(indices) ??
+      readPictures(split, indices, workers, size, (index, picture) =>
+        preprocessing.train(picture, size, createRandom(seed, stream.picture, epoch, index)),
+      ));
+    const dropoutSeed = createRandom(seed, stream.dropout, step).below(2 ** 32);
+    return { inputs, labels: labelsAt(split, indices), indices, step, epoch, seed: dropoutSeed };
   });
 }
 
 /** Every picture of a split once, in its order, prepared for evaluation. One batch is read ahead. */
 export async function* evaluationBatches(split: Split, options: BatchOptions): AsyncGenerator<PictureBatch> {
-  const { size, preprocessing, batchSize = 32, workers = 8 } = options;
+  const { size, preprocessing, batchSize = 32, workers = 8, features } = options;
   const count = split.labels.length;
-  yield* prefetched(0, stepsPerEpoch(count, batchSize), (place) => {
+  yield* prefetched(0, stepsPerEpoch(count, batchSize), async (place) => {
     const start = place * batchSize;
     const indices = Uint32Array.from({ length: Math.min(batchSize, count - start) }, (_, at) => start + at);
-    return readBatch(split, indices, workers, size, (_, picture) => preprocessing.evaluate(picture, size));
+    const inputs = await (features?.read(indices) ??
+      readPictures(split, indices, workers, size, (_, picture) => preprocessing.evaluate(picture, size)));
+    return { inputs, labels: labelsAt(split, indices), indices };
   });
 }

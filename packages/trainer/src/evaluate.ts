@@ -1,6 +1,7 @@
 import type { Preprocessing, Session, Split } from '@graftjs/core';
 import { evaluationBatches } from './batches.js';
 import { checkClasses, checkSplit, pictureSize } from './check-inputs.js';
+import type { FeatureSource } from './feature-cache.js';
 import { ClassificationMetrics, type Evaluation } from './metrics.js';
 
 /** How a split is evaluated. */
@@ -10,6 +11,8 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   /** Pictures read at the same time. Default 8. */
   readonly workers?: number;
+  /** What the session takes instead of pictures. */
+  readonly features?: FeatureSource;
   /** Ends it before the next batch, with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after each batch. */
@@ -33,7 +36,8 @@ export async function evaluate(
   checkSplit('The split', split, classes);
   const metrics = new ClassificationMetrics(classes);
   let done = 0;
-  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, size: pictureSize(graph) })) {
+  const size = batching.features ? 0 : pictureSize(graph);
+  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, size })) {
     signal?.throwIfAborted();
     const outputs = await session.predict(inputs, labels.length);
     metrics.add(outputs.get(graph.output)!, labels);

@@ -1,6 +1,7 @@
 import type { GraftError, Graph, OpenDataset, RestoreRow } from '@graftjs/core';
 import type { Evaluation } from './metrics.js';
 import type { RunRecord } from './run-config.js';
+import type { FrozenPrefix } from './run-sessions.js';
 
 /** What a run tells while it goes on: `restored` and `unreadable` come before `start`, all others after it. */
 export type RunEvent =
@@ -21,6 +22,10 @@ export type RunEvent =
       readonly counts: { readonly train: number; readonly test: number };
       readonly skipped: OpenDataset['skipped'];
     }
+  /** The network begins with a frozen part, and what it gives is computed once a picture, or why not. After `start`. */
+  | ({ readonly type: 'frozen' } & FrozenPrefix)
+  /** The features of that part, as they are computed or found. */
+  | { readonly type: 'features'; readonly split: 'train' | 'test'; readonly done: number; readonly count: number }
   | {
       readonly type: 'step';
       /** Updates done, this one included. */

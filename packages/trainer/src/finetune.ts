@@ -12,11 +12,10 @@ import {
   type RestoreRow,
   RunError,
   resolve,
-  type TrainingSession,
 } from '@graftjs/core';
 import { stepsPerEpoch } from './batches.js';
 import { checkClasses, pictureSize } from './check-inputs.js';
-import type { RunEvent } from './events.js';
+import type { FeatureCache, FeatureSource } from './feature-cache.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
 import { optimizers } from './optimizers.js';
@@ -25,20 +24,14 @@ import { selectTrainable } from './regimes.js';
 import { openCheckpoint, restoreVariables } from './restore.js';
 import { parseRunConfig, type RunConfig, type RunConfigInput, type RunRecord } from './run-config.js';
 import { RunFolder } from './run-folder.js';
+import type { RunOptions } from './run-options.js';
 import { buildGraph, checkSameClasses, openRunData, type RunDataset, resolveModel } from './run-parts.js';
+import { openRunSessions, type RunSessions } from './run-sessions.js';
 import type { RunState } from './run-state.js';
 import { Saver } from './saver.js';
 import { createSchedule } from './schedules.js';
-import { initialState, TrainingLoop, type TrainingParts } from './training-loop.js';
-
-/** What a run needs of its surroundings. */
-export interface RunOptions {
-  readonly files: FileSystem;
-  /** Called as the run goes on; it must not throw. */
-  readonly onEvent?: (event: RunEvent) => void;
-  /** Stops the run after the running step, with a checkpoint to resume from. */
-  readonly signal?: AbortSignal;
-}
+import { initialState, TrainingLoop } from './training-loop.js';
+import type { Weights } from './weights.js';
 
 /** What a run came to. */
 export interface RunResult {
@@ -63,6 +56,8 @@ async function closingAll<T>(work: (closing: Closing) => Promise<T>): Promise<T>
     for (const close of closing.reverse()) await close();
   }
 }
+
+const pictures = ({ splits: { train, test } }: RunDataset): number[] => [train.labels.length, test.labels.length];
 
 /** Everything of a config that can be wrong without a look at data: unknown names are errors here. */
 function resolveParts(config: RunConfig, container: Container) {
@@ -105,45 +100,62 @@ async function openStart(
 }
 
 /** Gives every variable its first value: the checkpoint's, or one drawn by the seed. */
-async function writeStart(session: TrainingSession, start: Start | undefined, seed: number): Promise<void> {
+async function writeStart(weights: Weights, start: Start | undefined, seed: number): Promise<void> {
   const restored = new Set(start?.rows.filter(({ status }) => status === 'restored').map(({ name }) => name));
-  for (const variable of session.graph.variables) {
-    if (!restored.has(variable.name)) session.write(variable.name, initialValue(variable, seed));
+  for (const variable of weights.graph.variables) {
+    if (!restored.has(variable.name)) weights.write(variable.name, initialValue(variable, seed));
   }
-  if (start) await restoreVariables(session, start.reader, restored);
+  if (start) await restoreVariables(weights, start.reader, restored);
 }
 
-function openSession(record: RunRecord, graph: Graph, container: Container): Promise<TrainingSession> {
-  const { engine, optimizer } = resolveParts(record, container);
-  const { trained: trainable, weightDecay } = record;
-  const device = record.engine.device;
-  return engine.openTraining(graph, { trainable, optimizer, weightDecay }, { ...(device !== undefined && { device }) });
+/** What the frozen part gives of both splits, computed where it is not known yet. */
+async function prepareFeatures(
+  { run, cache }: { run: RunFolder; cache: FeatureCache },
+  { splits }: RunDataset,
+  { onEvent, signal }: RunOptions,
+): Promise<{ train: FeatureSource; test: FeatureSource }> {
+  const prepare = (name: 'train' | 'test') => {
+    const count = splits[name].labels.length;
+    const onProgress = (done: number) => onEvent?.({ type: 'features', split: name, done, count });
+    return cache.prepare(splits[name], { onProgress, ...(signal && { signal }) });
+  };
+  try {
+    return { train: await prepare('train'), test: await prepare('test') };
+  } catch (cause) {
+    if (!signal?.aborted) throw cause;
+    const message = `Stopped before a step was done. Go on with: graft finetune --resume ${run.path}`;
+    throw new RunError('run/aborted', message, { cause, details: { run: run.path } });
+  }
 }
 
 /** The loop, once the session holds its weights. */
 async function runLoop(
-  parts: Pick<TrainingParts, 'run' | 'session' | 'saver'>,
+  { run, saver, sessions }: { run: RunFolder; saver: Saver; sessions: RunSessions },
   data: RunDataset,
   state: RunState,
-  { onEvent, signal }: RunOptions,
+  options: RunOptions,
 ): Promise<RunResult> {
-  const { run, session } = parts;
+  const { onEvent, signal } = options;
+  const { session, weights, frozen, cache } = sessions;
   const { train, test } = data.splits;
   const { epochSteps, totalSteps, schedule } = planSteps(run.record, data);
   onEvent?.({
     type: 'start',
     folder: run.path,
     config: run.record,
-    graph: session.graph,
+    graph: weights.graph,
     step: state.step,
     totalSteps,
     stepsPerEpoch: epochSteps,
     counts: { train: train.labels.length, test: test.labels.length },
     skipped: data.skipped,
   });
+  if (frozen) onEvent?.({ type: 'frozen', ...frozen });
+  const features = cache && (await prepareFeatures({ run, cache }, data, options));
   const preprocessing = createPreprocessing(run.record.augment);
-  const surroundings = { ...(onEvent && { onEvent }), ...(signal && { signal }) };
-  const loop = new TrainingLoop({ ...parts, schedule, preprocessing, train, test, totalSteps, ...surroundings }, state);
+  const optional = { ...(features && { features }), ...(onEvent && { onEvent }), ...(signal && { signal }) };
+  const parts = { run, saver, session, weights, schedule, preprocessing, train, test, totalSteps, ...optional };
+  const loop = new TrainingLoop(parts, state);
   const end = await loop.run();
   const { step: _, ...metrics } = (run.record.earlyStop === undefined ? end.evaluation : end.best)!;
   return { run: run.path, steps: end.step, loss: end.loss, metrics };
@@ -186,11 +198,11 @@ export function finetune(
     const start = await openStart(config, graph, container, options, closing);
     const trained = selectTrainable(graph, config.train, start?.rows);
     const record: RunRecord = { ...config, model, classes: [...data.classes], trained };
-    const session = await openSession(record, graph, container);
-    closing.push(() => session.close());
-    await writeStart(session, start, config.seed);
+    const sessions = await openRunSessions(record, graph, container, pictures(data), options);
+    closing.push(() => sessions.close());
+    await writeStart(sessions.weights, start, config.seed);
     const run = await RunFolder.create(folder, record, files);
-    return runLoop({ run, session, saver: saverOf(run, container, files) }, data, initialState(config.seed), options);
+    return runLoop({ run, sessions, saver: saverOf(run, container, files) }, data, initialState(config.seed), options);
   });
 }
 
@@ -210,14 +222,15 @@ export function resume(folder: string, container: Container, options: RunOptions
     closing.push(() => data.close());
     checkSameClasses(run.path, record.classes, data.classes);
     const graph = buildGraph(record, container);
-    const session = await openSession(record, graph, container);
-    closing.push(() => session.close());
+    const sessions = await openRunSessions(record, graph, container, pictures(data), options);
+    const { weights } = sessions;
+    closing.push(() => sessions.close());
     const saver = saverOf(run, container, files);
     const onUnreadable = (path: string, error: GraftError) => onEvent?.({ type: 'unreadable', path, error });
-    const restored = await saver.restoreNewest(session, { onUnreadable });
-    if (!restored) await writeStart(session, await openStart(record, graph, container, options, closing), record.seed);
+    const restored = await saver.restoreNewest(weights, { onUnreadable });
+    if (!restored) await writeStart(weights, await openStart(record, graph, container, options, closing), record.seed);
     const state = restored?.state ?? initialState(record.seed);
     await run.cutMetrics(state.metricsSize);
-    return runLoop({ run, session, saver }, data, state, options);
+    return runLoop({ run, sessions, saver }, data, state, options);
   });
 }

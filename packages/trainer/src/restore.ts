@@ -8,10 +8,10 @@ import {
   type FileSystem,
   formatShape,
   registry,
-  type Session,
   sameShape,
 } from '@graftjs/core';
 import { firstNotFinite } from './first-not-finite.js';
+import type { Weights } from './weights.js';
 
 /**
  * The format of the checkpoint at `path`: whichever installed one recognises it.
@@ -45,12 +45,12 @@ export async function openCheckpoint(path: string, container: Container, files: 
  * @throws CheckpointError where one is missing, of another shape or type, or holds NaN or an infinity
  */
 export async function restoreVariables(
-  session: Session,
+  weights: Weights,
   reader: CheckpointReader,
   names: Iterable<string>,
 ): Promise<void> {
   for (const name of names) {
-    const shape = session.variables.get(name)!;
+    const shape = weights.variables.get(name)!;
     const found = reader.tensors.get(name);
     if (found?.dtype !== 'float32' || !sameShape(found.shape, shape)) {
       const received = found ? `${found.dtype} ${formatShape(found.shape)}` : 'nothing';
@@ -70,6 +70,6 @@ export async function restoreVariables(
         { details: { name, element: wrong } },
       );
     }
-    session.write(name, values);
+    weights.write(name, values);
   }
 }

@@ -1,14 +1,8 @@
-import {
-  type CheckpointFormat,
-  type FileSystem,
-  GraftError,
-  RunError,
-  type Session,
-  type TensorSource,
-} from '@graftjs/core';
+import { type CheckpointFormat, type FileSystem, GraftError, RunError, type TensorSource } from '@graftjs/core';
 import { firstNotFinite } from './first-not-finite.js';
 import { restoreVariables } from './restore.js';
 import { type RunState, readRunState, writeRunState } from './run-state.js';
+import type { Weights } from './weights.js';
 
 /** A file of a checkpoint, or a draft of one, by TensorFlow's way of naming them. */
 const filePattern = /^model\.ckpt-(\d+)(?:\.|-\d{5}-of-\d{5}|$)/;
@@ -28,11 +22,11 @@ export interface SaverOptions {
 /** What restoring met: a checkpoint of the run that could not be used. */
 export type OnUnreadable = (path: string, error: GraftError) => void;
 
-/** Everything in a session, as TensorFlow would have saved it. */
-function* tensorsOf(session: Session, step: number): Generator<TensorSource> {
-  for (const [name, shape] of session.variables) {
+/** All weights, as TensorFlow would have saved it. */
+function* tensorsOf(weights: Weights, step: number): Generator<TensorSource> {
+  for (const [name, shape] of weights.variables) {
     const read = () => {
-      const values = session.read(name);
+      const values = weights.read(name);
       const wrong = firstNotFinite(values);
       if (wrong < 0) return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       throw new RunError(
@@ -84,18 +78,18 @@ export class Saver {
   }
 
   /**
-   * Saves what the session holds. Then removes what is not kept: all but the newest, checkpoints of later steps (a run that
+   * Saves the weights. Then removes what is not kept: all but the newest, checkpoints of later steps (a run that
    * went back has left them), drafts and what is not whole.
    * @param keepBest keeps the checkpoint of `state.best` as well, however old
    * @returns its path
    * @throws RunError `run/not-finite` where a variable holds NaN or an infinity, `run/cannot-write`
    */
-  async save(session: Session, state: RunState, { keepBest = false } = {}): Promise<string> {
+  async save(weights: Weights, state: RunState, { keepBest = false } = {}): Promise<string> {
     const path = this.pathOf(state.step);
     try {
       await this.#files.makeFolder(this.#folder);
       await this.#files.remove(`${path}${stateSuffix}`);
-      await this.#write(path, session, state.step);
+      await this.#write(path, weights, state.step);
       await writeRunState(`${path}${stateSuffix}`, state, this.#files);
       await this.#tidy(state.step, keepBest ? state.best?.step : undefined);
     } catch (cause) {
@@ -108,7 +102,7 @@ export class Saver {
     return path;
   }
 
-  async #write(path: string, session: Session, step: number): Promise<void> {
+  async #write(path: string, weights: Weights, step: number): Promise<void> {
     const { name, write } = this.#format;
     if (!write) {
       throw new RunError(
@@ -116,7 +110,7 @@ export class Saver {
         `The checkpoint format ${name} can only be read. Choose another for the run.`,
       );
     }
-    await write.call(this.#format, path, tensorsOf(session, step), this.#files);
+    await write.call(this.#format, path, tensorsOf(weights, step), this.#files);
   }
 
   async #tidy(newest: number, best: number | undefined): Promise<void> {
@@ -136,11 +130,11 @@ export class Saver {
     for (const name of leaving) await this.#files.remove(`${this.#folder}/${name}`);
   }
 
-  /** Copies a step's checkpoint into the session: its variables, and in a training session its slots and scalars. */
-  async restore(session: Session, step: number): Promise<void> {
+  /** Copies a step's checkpoint into weights: variables, and in a training session slots and scalars. */
+  async restore(weights: Weights, step: number): Promise<void> {
     const reader = await this.#format.open(this.pathOf(step), this.#files);
     try {
-      await restoreVariables(session, reader, session.variables.keys());
+      await restoreVariables(weights, reader, weights.variables.keys());
     } finally {
       await reader.close();
     }
@@ -154,7 +148,7 @@ export class Saver {
    * @throws RunError `run/no-checkpoint` where there are some and none can be read
    */
   async restoreNewest(
-    session: Session,
+    weights: Weights,
     { prefer = 'newest', onUnreadable }: { prefer?: 'newest' | 'best'; onUnreadable?: OnUnreadable } = {},
   ): Promise<{ state: RunState; step: number } | undefined> {
     const failures: string[] = [];
@@ -162,7 +156,7 @@ export class Saver {
       try {
         const state = await readRunState(`${this.pathOf(newest)}${stateSuffix}`, this.#files);
         const step = prefer === 'best' && state.best ? state.best.step : newest;
-        await this.restore(session, step);
+        await this.restore(weights, step);
         return { state, step };
       } catch (error) {
         if (!GraftError.isInstance(error)) throw error;

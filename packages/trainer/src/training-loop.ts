@@ -10,14 +10,20 @@ import { stepsPerEpoch, type TrainingBatch, trainingBatches } from './batches.js
 import { pictureSize } from './check-inputs.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
+import type { FeatureSource } from './feature-cache.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
 import type { Saver } from './saver.js';
+import type { Weights } from './weights.js';
 
 /** Everything that a run's steps need, open and restored. */
 export interface TrainingParts {
   readonly run: RunFolder;
   readonly session: TrainingSession;
+  /** What is saved: the session's, and those of a frozen part outside of it. */
+  readonly weights: Weights;
+  /** What the session takes instead of pictures. */
+  readonly features?: { readonly train: FeatureSource; readonly test: FeatureSource };
   readonly saver: Saver;
   readonly schedule: Schedule;
   readonly preprocessing: Preprocessing;
@@ -52,11 +58,11 @@ export class TrainingLoop {
    * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
    */
   async run(): Promise<RunState> {
-    const { run, session, train, preprocessing, totalSteps } = this.#parts;
+    const { run, weights, train, preprocessing, totalSteps, features } = this.#parts;
     const { batchSize, workers, seed } = run.record;
-    const size = pictureSize(session.graph);
+    const size = pictureSize(weights.graph);
     const options = { size, preprocessing, batchSize, workers, seed, from: this.#state.step, to: totalSteps };
-    const batches = trainingBatches(train, options);
+    const batches = trainingBatches(train, { ...options, ...(features && { features: features.train }) });
     try {
       for (;;) {
         await this.#stopIfAborted();
@@ -130,11 +136,12 @@ export class TrainingLoop {
   }
 
   async #evaluate(): Promise<void> {
-    const { run, session, test, preprocessing, schedule, onEvent, signal } = this.#parts;
+    const { run, session, test, preprocessing, schedule, features, onEvent, signal } = this.#parts;
     const { classes, batchSize, workers } = run.record;
     const { step, epoch, best, evaluationsSinceBest } = this.#state;
     const onProgress = (done: number, count: number) => onEvent?.({ type: 'evaluating', step, done, count });
-    const options = { preprocessing, batchSize, workers, onProgress, ...(signal && { signal }) };
+    const optional = { ...(features && { features: features.test }), ...(signal && { signal }) };
+    const options = { preprocessing, batchSize, workers, onProgress, ...optional };
     const result = await evaluate(session, test, classes, options).catch(async (error: unknown) => {
       if (GraftError.isInstance(error) && error.code === 'run/not-finite') {
         throw this.#notFinite('The network gives no numbers any more', schedule(step - 1), error);
@@ -157,9 +164,9 @@ export class TrainingLoop {
   }
 
   async #save(): Promise<void> {
-    const { run, session, saver, onEvent } = this.#parts;
+    const { run, weights, saver, onEvent } = this.#parts;
     this.#state = { ...this.#state, metricsSize: await run.metricsSize() };
-    const path = await saver.save(session, this.#state, { keepBest: run.record.earlyStop !== undefined });
+    const path = await saver.save(weights, this.#state, { keepBest: run.record.earlyStop !== undefined });
     this.#saved = this.#state;
     onEvent?.({ type: 'saved', step: this.#state.step, path });
   }

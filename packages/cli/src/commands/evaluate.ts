@@ -1,11 +1,11 @@
-import { UsageError } from '@graftjs/core';
+import { pick, type Split } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { type Evaluation, evaluate, openRun } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { formatTable, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
-import { formatScores, formatShare } from '../run-progress.js';
+import { formatScores, formatShare, tellUnreadable } from '../run-progress.js';
 
 /** A matrix of more classes is too wide to be read. */
 const widestMatrix = 20;
@@ -41,18 +41,11 @@ export function addEvaluate(program: Command): void {
     .action(async (folder: string, { split: name, json }: { split: string; json?: true }) => {
       const { container } = await compose();
       const progress = new Progress();
-      const onUnreadable = (path: string, error: Error) => progress.line(`${path} cannot be used: ${error.message}`);
-      const run = await openRun(folder, container, { files: nodeFileSystem, onUnreadable });
+      const run = await openRun(folder, container, { files: nodeFileSystem, onUnreadable: tellUnreadable(progress) });
       try {
         const { splits, close } = await run.openDataset();
         try {
-          const split = (splits as typeof splits & Record<string, typeof splits.test>)[name];
-          if (!split) {
-            throw new UsageError(
-              'usage/split',
-              `The data set has no split '${name}'. Accepted: ${Object.keys(splits).join(', ')}.`,
-            );
-          }
+          const split = pick<Split>('split of the data set', name, { ...splits });
           const { batchSize, workers } = run.config;
           const evaluation = await evaluate(run.session, split, run.classes, {
             preprocessing: run.preprocessing,

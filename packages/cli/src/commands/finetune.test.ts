@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation, RunResult } from '@graftjs/trainer';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { graft, graftUntil, temporaryFolder, writeCifar10, writePicture } from '../../test/graft.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graft, graftInterrupted, temporaryFolder, writeCifar10, writePicture } from '../../test/graft.js';
 
 let folder: string;
 let data: string;
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await mkdtemp(join(tmpdir(), 'graft-finetune-'));
   data = await writeCifar10(join(folder, 'cifar10'));
 });
+afterAll(() => rm(folder, { recursive: true }));
 
 const network = ['--model', 'vgg_a', '--head', 'pooled', '--size', '32', '--width', '0.0625', '--dropout', '0.2'];
 const options = [...network, '--dataset', 'cifar10', '--batch-size', '20', '--learning-rate', '0.003', '--seed', '5'];
@@ -48,7 +50,15 @@ describe('finetune, evaluate, inspect, predict', () => {
     expect(train.stdout).toMatch(/^ ?9 +truck +10 /m);
     const wrong = await graft(['evaluate', run, '--split', 'val']);
     expect(wrong.status).toBe(2);
-    expect(wrong.stderr).toMatch(/no split 'val'\. Accepted: train, test/);
+    expect(wrong.stderr).toMatch(/no split of the data set 'val'\. Accepted: train, test/);
+
+    const damaged = join(run, 'checkpoints/model.ckpt-20.data-00000-of-00001');
+    const whole = await readFile(damaged);
+    await writeFile(damaged, whole.subarray(0, 100));
+    const older = await graft(['evaluate', run, '--json']);
+    expect(older.stderr).toMatch(/model\.ckpt-20 cannot be used: /);
+    expect(older.stdout).not.toBe(evaluated.stdout);
+    await writeFile(damaged, whole);
 
     const variables = parse<{ name: string; dtype: string }[]>((await graft(['inspect', run, '--json'])).stdout);
     expect(variables).toContainEqual({ name: 'global_step', dtype: 'int64', shape: [] });
@@ -156,14 +166,14 @@ describe('finetune, evaluate, inspect, predict', () => {
 describe('a run that is stopped', () => {
   it('by Ctrl-C saves and goes on to the same end as one that was not', async () => {
     const [whole, parted] = [join(folder, 'unbroken'), join(folder, 'broken')];
-    const length = ['--steps', '60', '--eval-every', '10', '--limit-test', '10'];
-    const stopped = await graftUntil(finetune(parted, ...length), /^Step 10, /m, ['SIGINT']);
+    const length = ['--steps', '120', '--eval-every', '20', '--limit-test', '10'];
+    const stopped = await graftInterrupted(finetune(parted, ...length), [/^Step 20, /m]);
     expect(stopped.status).toBe(130);
     expect(stopped.stdout).toBe('');
     expect(stopped.stderr).toMatch(/Stopping after this step/);
-    expect(stopped.stderr).toMatch(/Stopped after \d+ of 60 steps\. Go on with: graft finetune --resume .*broken/);
+    expect(stopped.stderr).toMatch(/Stopped after \d+ of 120 steps\. Go on with: graft finetune --resume .*broken/);
     const saved = Number(/Stopped after (\d+)/.exec(stopped.stderr)![1]);
-    expect(saved).toBeLessThan(60);
+    expect(saved).toBeLessThan(120);
     const resumed = await graft(['finetune', '--resume', parted, '--json']);
     expect(resumed.stderr).toMatch(new RegExp(`^Going on after step ${saved} with vgg_a`, 'm'));
     const unbroken = await graft(finetune(whole, ...length, '--json'));
@@ -173,21 +183,14 @@ describe('a run that is stopped', () => {
   });
   it('by Ctrl-C twice ends at once', async () => {
     const run = join(folder, 'twice');
-    const args = finetune(
-      run,
-      '--steps',
-      '100000',
-      '--eval-every',
-      '10',
-      '--save-every',
-      '100000',
-      '--limit-test',
-      '2',
-    );
-    const { status, stderr } = await graftUntil(args, /^Step 10, |^Stopping/m, ['SIGINT', 'SIGINT']);
+    // So many weights that saving them takes longer than the second signal.
+    const args = finetune(run, '--width', '1', '--steps', '1000', '--eval-every', '1', '--save-every', '1000');
+    const lines = [/^Step 1, /m, /^Stopping after this step/m];
+    const { status, stderr } = await graftInterrupted([...args, '--limit-test', '2'], lines);
     expect(status).toBe(130);
     expect(stderr).not.toMatch(/Stopped after/);
-    expect(existsSync(join(run, 'checkpoints'))).toBe(false);
+    const saved = existsSync(join(run, 'checkpoints')) ? await readdir(join(run, 'checkpoints')) : [];
+    expect(saved.filter((name) => name.endsWith('.state.json'))).toEqual([]);
   });
 });
 

@@ -1,8 +1,9 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Container, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { finetune, optimizers, parseRunConfig, type RunConfigInput, type RunOptions, resume } from '@graftjs/trainer';
 import { type Command, Option } from 'commander';
+import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
 import { list, number, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
@@ -49,6 +50,9 @@ interface Options {
 const examples = `
 A schedule is NAME[,key=value...]: constant; exponential,steps=N[,factor=0.94][,staircase=true];
 polynomial[,steps=N][,end=0.0001][,power=1]; cosine[,steps=N][,alpha=0]; each takes warmup=N.
+
+What frozen layers make of the pictures is computed once and kept in the folder that GRAFT_CACHE names (default:
+~/.cache/graft), up to 8 GiB.
 
 Ctrl-C finishes the running step, saves, and says how to go on; a second one ends at once.
 
@@ -202,7 +206,8 @@ export function addFinetune(program: Command): void {
         progress.line('Stopping after this step; Ctrl-C again stops at once, without saving.');
       });
       try {
-        const running: RunOptions = { files: nodeFileSystem, onEvent: showRun(progress), signal };
+        const features = { folder: join(cacheFolder(), 'features') };
+        const running: RunOptions = { files: nodeFileSystem, features, onEvent: showRun(progress), signal };
         const result =
           options.resume === undefined
             ? await start(options, container, running)

@@ -6,7 +6,8 @@ import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
-import { formatShare } from '../run-progress.js';
+import { Progress } from '../progress.js';
+import { formatShare, tellUnreadable } from '../run-progress.js';
 
 export function addPredict(program: Command): void {
   program
@@ -29,10 +30,10 @@ export function addPredict(program: Command): void {
         });
       }
       const results: object[] = [];
-      const waiting: string[] = [];
+      const waiting: number[] = [];
       /** The pictures that can be read; one that cannot is told, and the others go on. */
       async function* pictures(): AsyncGenerator<Picture> {
-        for (const file of files) {
+        for (const [index, file] of files.entries()) {
           let picture: Picture;
           try {
             picture = await reader!.read(file);
@@ -40,19 +41,21 @@ export function addPredict(program: Command): void {
             if (!GraftError.isInstance(error)) throw error;
             process.stderr.write(`${describeError(error)}\n`);
             process.exitCode = 1;
-            results.push({ file, error: error.message });
+            results[index] = { file, error: error.message };
             continue;
           }
-          waiting.push(file);
+          waiting.push(index);
           yield picture;
         }
       }
-      const tell = (file: string, predictions: readonly Prediction[]) => {
-        results.push({ file, predictions });
+      const tell = (index: number, predictions: readonly Prediction[]) => {
+        const file = files[index]!;
+        results[index] = { file, predictions };
         const classes = predictions.map(({ name, probability }) => `${name} ${formatShare(probability)}`);
         if (!json) print(`${file}: ${classes.join(', ')}`);
       };
-      const run = await openRun(folder, container, { files: nodeFileSystem });
+      const onUnreadable = tellUnreadable(new Progress());
+      const run = await openRun(folder, container, { files: nodeFileSystem, onUnreadable });
       try {
         const { session, classes, preprocessing } = run;
         for await (const predictions of predict(session, pictures(), classes, { preprocessing, top })) {

@@ -1,6 +1,6 @@
 /**
- * Multiplies every value by 1 + (u - 0.5) * 2^-22, u uniform in [0, 1), so that float32's last place moves by one unit
- * at most; the same seed moves them in the same way.
+ * Multiplies every value by 1 + (u - 0.5) * 2^-22, u uniform in [0, 1): a movement by float32's epsilon, 2^-23, at most,
+ * which is one or two units in the last place. The same seed moves them in the same way.
  */
 export function nudge(values: Float32Array, seed: number): void {
   let state = seed || 1;

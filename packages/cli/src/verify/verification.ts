@@ -26,9 +26,9 @@ export interface Verification {
   readonly problems: readonly string[];
 }
 
-/** Whether an error is accepted: it is a number, at most the tolerance and twice what rounding does. */
+/** Whether an error is accepted: it is a number, at most the tolerance and twice what rounding does, which is one, too. */
 export function passes({ error, tolerance, rounding = 0 }: TensorCheck): boolean {
-  return Number.isFinite(error) && error <= tolerance + 2 * rounding;
+  return Number.isFinite(error) && Number.isFinite(rounding) && error <= tolerance + 2 * rounding;
 }
 
 /** Gathers the checks of one file. */

@@ -138,10 +138,10 @@ function checkNames(
  * Everything that a training session keeps starts with the formula's value, an optimizer's scalars too; its slots start
  * at their initial values.
  *
- * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by one unit in
- * float32's last place can move a gradient by more than the tolerance, and TensorFlow's own float32 may be as far away
- * from its float64. So where something is beyond its tolerance, the steps are run again with every variable moved by
- * such a random unit, the same each time the command runs. The largest movement that this makes is the tensor's
+ * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by float32's epsilon can
+ * move a gradient by more than the tolerance, and TensorFlow's own float32 may be as far away from its float64. So where
+ * something is beyond its tolerance, the steps are run again with every variable moved at random by up to that epsilon,
+ * in the same way each time the command runs. The largest movement that this makes is the tensor's
  * `rounding`, and its error may be the tolerance and twice that. The steps are run again until nothing is beyond, at
  * most 8 times: some jumps are met in one draw of many only.
  */

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
 import { PluginError } from '../errors.js';
 import { isPlugin, type Plugin } from '../plugin.js';
 
@@ -95,9 +94,11 @@ async function loadConfig(project: string): Promise<DiscoveredPlugin[]> {
   for (const name of ['graft.config.ts', 'graft.config.js', 'graft.config.mjs']) {
     const path = join(project, name);
     if (!(await readFile(path).catch(() => undefined))) continue;
-    const config = (await load(name, path, () => createJiti(project).import(path, { default: true }))) as
-      | { readonly plugins?: unknown }
-      | undefined;
+    // Loaded only where it is needed: it takes a tenth of a second.
+    const config = (await load(name, path, async () => {
+      const { createJiti } = await import('jiti');
+      return createJiti(project).import(path, { default: true });
+    })) as { readonly plugins?: unknown } | undefined;
     const plugins = config?.plugins ?? [];
     if (!Array.isArray(plugins) || !plugins.every(isPlugin)) {
       throw new PluginError('plugin/bad-config', `${path}: 'plugins' must be a list of what definePlugin returns.`);

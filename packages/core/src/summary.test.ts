@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { GraphBuilder } from './builder.js';
+import { estimateTrainingMemory, summarize } from './summary.js';
+
+/** Every operation once, on pictures of 8 x 6. */
+function network() {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [8, 6, 3], dtype: 'uint8' });
+  let net = graph.normalize(graph.input, { mean: [1, 2, 3], scale: 1 });
+  net = graph.conv2d(net, { name: 'conv', channels: 4, kernel: [3, 2] });
+  net = graph.lrn(net, { name: 'conv/lrn', depthRadius: 2 });
+  net = graph.maxPool(net, { name: 'max', kernel: 2 });
+  net = graph.avgPool(net, { name: 'avg', kernel: [2, 3], strides: 1 });
+  net = graph.dropout(net, { name: 'dropout', keep: 0.5 });
+  net = graph.mean(net, { name: 'mean' });
+  net = graph.conv2d(net, { name: 'logits', channels: 5, kernel: 1, biases: false, activation: 'none' });
+  graph.variable('counter', [7], { initializer: { kind: 'constant', value: 0 }, trainable: false });
+  return graph.build(graph.reshape(net, { name: 'logits/flat', shape: [5] }), ['logits']);
+}
+
+it('counts parameters, operations and activations, layer by layer', () => {
+  const pixels = 8 * 6;
+  expect(summarize(network()).layers).toEqual([
+    { name: 'net/normalize', shape: [8, 6, 3], parameters: 0, flops: 2 * pixels * 3, activationBytes: 4 * pixels * 3 },
+    {
+      name: 'net/conv',
+      shape: [8, 6, 4],
+      parameters: 3 * 2 * 3 * 4 + 4,
+      // Two for each of 18 products, one for the bias, one for the rectifier; three results.
+      flops: pixels * 4 * (2 * 18 + 1 + 1),
+      activationBytes: 3 * 4 * pixels * 4,
+    },
+    // A square, four additions and the first of five squares, alpha, bias, a power, a division.
+    { name: 'net/conv/lrn', shape: [8, 6, 4], parameters: 0, flops: pixels * 4 * 10, activationBytes: 4 * pixels * 4 },
+    { name: 'net/max', shape: [4, 3, 4], parameters: 0, flops: 48 * 4, activationBytes: 4 * 48 },
+    { name: 'net/avg', shape: [3, 1, 4], parameters: 0, flops: 12 * 6, activationBytes: 4 * 12 },
+    { name: 'net/dropout', shape: [3, 1, 4], parameters: 0, flops: 0, activationBytes: 4 * 12 },
+    { name: 'net/mean', shape: [1, 1, 4], parameters: 0, flops: 12, activationBytes: 4 * 4 },
+    { name: 'net/logits', shape: [5], parameters: 20, flops: 2 * 20, activationBytes: 4 * 5 },
+  ]);
+});
+
+it('adds up, variables that no layer reads and no gradient reaches included', () => {
+  const summary = summarize(network());
+  expect(summary).toMatchObject({ parameters: 76 + 20 + 7, trainableParameters: 76 + 20 });
+  expect(summary.flops).toBe(summary.layers.reduce((sum, { flops }) => sum + flops, 0));
+  expect(summary.activationBytes).toBe(summary.layers.reduce((sum, layer) => sum + layer.activationBytes, 0));
+});
+
+it('estimates the memory of a training step', () => {
+  const { activationBytes } = summarize(network());
+  const memory = estimateTrainingMemory(network(), { batchSize: 10, slots: 2 });
+  expect(memory).toMatchObject({ weights: 4 * 103, gradients: 4 * 96, slots: 2 * 4 * 96 });
+  expect(memory.activations).toBe(10 * (8 * 6 * 3 + activationBytes));
+  expect(memory.total).toBe(memory.weights + memory.gradients + memory.slots + memory.activations);
+});

@@ -1,0 +1,198 @@
+import { elementCount, type FileSystem, type Preprocessing, type Session, type Split } from '@graftjs/core';
+import { readPictures } from './batches.js';
+
+/** Where features are kept between runs. */
+export interface FeatureCacheOptions {
+  /** A folder for them alone; made when it is needed. */
+  readonly folder: string;
+  /** The most bytes that may be kept there; older features make room. Default 8 GiB. */
+  readonly limit?: number;
+}
+
+/** What a split's pictures give at the end of a frozen prefix. */
+export interface FeatureSource {
+  /** Of the pictures at `indices`, one after the other. */
+  read(indices: Uint32Array): Promise<Float32Array>;
+}
+
+/** What the cache is made of. */
+export interface FeatureCacheParts {
+  /** Of the prefix: what it gives is cached. */
+  readonly session: Session;
+  readonly files: FileSystem;
+  readonly options: FeatureCacheOptions;
+  readonly preprocessing: Preprocessing;
+  /** Height and width of the pictures. */
+  readonly size: number;
+  readonly workers: number;
+}
+
+/** Pictures in a file. */
+const chunkPictures = 256;
+/** Pictures that the prefix gets at once. */
+const batchPictures = 32;
+const digestBytes = 32;
+const suffix = '.features';
+
+const digest = async (...parts: readonly Uint8Array[]): Promise<Uint8Array> => {
+  const [only] = parts;
+  const whole = parts.length === 1 ? only! : Uint8Array.from(parts.flatMap((part) => [...part]));
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', whole as Uint8Array<ArrayBuffer>));
+};
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, index) => byte === b[index]);
+
+/** The bytes on disk of the features of a split with so many pictures. */
+export function featureBytes(session: Session, pictures: number): number {
+  return pictures * 4 * outputSize(session) + Math.ceil(pictures / chunkPictures) * digestBytes;
+}
+
+function outputSize({ graph }: Session): number {
+  return elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
+}
+
+/**
+ * What a frozen prefix makes of pictures, computed once a picture and kept in files of 256. A file's name is the SHA-256 of
+ * the prefix (graph and weights) and of the very bytes that it was fed, so other weights, another size or other pictures
+ * never meet it; it ends with the SHA-256 of its values, which is checked when it is found.
+ */
+export class FeatureCache {
+  readonly #parts: FeatureCacheParts;
+  readonly #size: number;
+  readonly #limit: number;
+  #prefix: Uint8Array | undefined;
+  /** Files of this run, which do not make room for others. */
+  readonly #own = new Set<string>();
+
+  constructor(parts: FeatureCacheParts) {
+    this.#parts = parts;
+    this.#size = outputSize(parts.session);
+    this.#limit = parts.options.limit ?? 8 * 2 ** 30;
+  }
+
+  /**
+   * Computes what is not there yet of a split.
+   * @param onProgress called with the number of pictures done, cached or computed
+   */
+  async prepare(
+    split: Split,
+    options: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+  ): Promise<FeatureSource> {
+    const names: string[] = [];
+    const count = split.labels.length;
+    for (let start = 0; start < count; start += chunkPictures) {
+      options.signal?.throwIfAborted();
+      names.push(await this.#ensure(split, start));
+      options.onProgress?.(Math.min(start + chunkPictures, count));
+    }
+    return { read: (indices) => this.#read(split, names, indices) };
+  }
+
+  #path(name: string): string {
+    return `${this.#parts.options.folder}/${name}`;
+  }
+
+  /** SHA-256 of the prefix: its graph as JSON, and every variable's bytes. */
+  async #prefixDigest(): Promise<Uint8Array> {
+    const { session } = this.#parts;
+    const digests = [await digest(new TextEncoder().encode(JSON.stringify(session.graph)))];
+    for (const { name } of session.graph.variables)
+      digests.push(await digest(new Uint8Array(session.read(name).buffer)));
+    return digest(...digests);
+  }
+
+  /** Makes sure that the file with the pictures from `start` on is there and whole; gives its name. */
+  async #ensure(split: Split, start: number): Promise<string> {
+    const { size, preprocessing, workers } = this.#parts;
+    const count = Math.min(chunkPictures, split.labels.length - start);
+    const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
+    const inputs = await readPictures(split, indices, workers, size, (_, picture) =>
+      preprocessing.evaluate(picture, size),
+    );
+    this.#prefix ??= await this.#prefixDigest();
+    const name = `${hex(await digest(this.#prefix, await digest(inputs)))}${suffix}`;
+    this.#own.add(name);
+    if (!(await this.#isWhole(name, count))) await this.#write(name, await this.#compute(inputs, count));
+    return name;
+  }
+
+  async #compute(inputs: Uint8Array, count: number): Promise<Float32Array> {
+    const { session } = this.#parts;
+    const one = inputs.length / count;
+    const features = new Float32Array(count * this.#size);
+    for (let start = 0; start < count; start += batchPictures) {
+      const end = Math.min(start + batchPictures, count);
+      const outputs = await session.predict(inputs.subarray(start * one, end * one), end - start);
+      features.set(outputs.get(session.graph.output)!, start * this.#size);
+    }
+    return features;
+  }
+
+  async #isWhole(name: string, count: number): Promise<boolean> {
+    const { files } = this.#parts;
+    const bytes = 4 * count * this.#size;
+    const found = await files.stat(this.#path(name));
+    if (found?.kind !== 'file' || found.size !== bytes + digestBytes) return false;
+    const file = await files.open(this.#path(name));
+    try {
+      const content = new Uint8Array(bytes + digestBytes);
+      await file.read(0, content);
+      return sameBytes(await digest(content.subarray(0, bytes)), content.subarray(bytes));
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #write(name: string, features: Float32Array): Promise<void> {
+    const { files, options } = this.#parts;
+    const bytes = new Uint8Array(features.buffer);
+    await files.makeFolder(options.folder);
+    await this.#makeRoom(bytes.length + digestBytes);
+    await files.write(this.#path(name), [bytes, await digest(bytes)]);
+  }
+
+  /** Removes other runs' features until so many more bytes fit. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const { files, options } = this.#parts;
+    const sizes = new Map<string, number>();
+    for (const name of await files.list(options.folder))
+      sizes.set(name, (await files.stat(this.#path(name)))?.size ?? 0);
+    let total = bytes + [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    for (const [name, size] of sizes) {
+      if (total <= this.#limit) return;
+      if (this.#own.has(name) || !name.endsWith(suffix)) continue;
+      await files.remove(this.#path(name));
+      total -= size;
+    }
+  }
+
+  async #read(split: Split, names: readonly string[], indices: Uint32Array): Promise<Float32Array> {
+    const features = new Float32Array(indices.length * this.#size);
+    const bytes = new Uint8Array(features.buffer);
+    const length = 4 * this.#size;
+    for (const [place, index] of indices.entries()) {
+      const into = bytes.subarray(place * length, (place + 1) * length);
+      const name = names[Math.floor(index / chunkPictures)]!;
+      const position = (index % chunkPictures) * length;
+      try {
+        await this.#readRecord(name, position, into);
+      } catch {
+        // Another run made room for its own, or someone emptied the cache.
+        await this.#ensure(split, index - (index % chunkPictures));
+        await this.#readRecord(name, position, into);
+      }
+    }
+    return features;
+  }
+
+  async #readRecord(name: string, position: number, into: Uint8Array): Promise<void> {
+    const file = await this.#parts.files.open(this.#path(name));
+    try {
+      await file.read(position, into);
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  type Container,
+  ENGINE,
+  type Graph,
+  pick,
+  resolve,
+  type Session,
+  splitGraph,
+  type TrainingSession,
+} from '@graftjs/core';
+import { pictureSize } from './check-inputs.js';
+import { FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
+import { optimizers } from './optimizers.js';
+import { createPreprocessing } from './preprocessing/create-preprocessing.js';
+import type { RunRecord } from './run-config.js';
+import type { RunOptions } from './run-options.js';
+import { joinWeights, type Weights } from './weights.js';
+
+/** A frozen part of the network from the pictures on, which need not be computed in every step. */
+export interface FrozenPrefix {
+  /** The end point, or node, that it ends in. */
+  readonly output: string;
+  /** What its features take on disk, for the pictures of both splits. */
+  readonly bytes: number;
+  /** Why they are computed in every step after all. */
+  readonly reason?: string;
+}
+
+/** What a run's steps run on. */
+export interface RunSessions {
+  /** Takes pictures or, where there is a cache, the features that it gives. */
+  readonly session: TrainingSession;
+  /** What is restored and saved: all of the network, and what the optimizer keeps. */
+  readonly weights: Weights;
+  readonly frozen?: FrozenPrefix;
+  readonly cache?: FeatureCache;
+  close(): Promise<void>;
+}
+
+function sumOfSquares(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
+  return sum;
+}
+
+/** A training session of the suffix whose loss counts the prefix's weight decay too, as Slim does for frozen layers. */
+function countingDecayOf(prefix: Session, session: TrainingSession, weightDecay: number): TrainingSession {
+  let frozen: number | undefined;
+  const squares = () =>
+    prefix.graph.variables.reduce(
+      (sum, { name, decayed }) => (decayed ? sum + sumOfSquares(prefix.read(name)) : sum),
+      0,
+    );
+  return {
+    ...session,
+    decayLoss() {
+      if (weightDecay === 0) return 0;
+      frozen ??= (weightDecay * squares()) / 2;
+      return session.decayLoss() + frozen;
+    },
+  };
+}
+
+function whyNot(record: RunRecord, bytes: number, { limit = 8 * 2 ** 30 }: FeatureCacheOptions): string | undefined {
+  const { augment } = record;
+  if (augment.some((name) => name !== 'none'))
+    return `augmentation (${augment.join(', ')}) makes each picture another one every time`;
+  if (bytes > limit) return `they would take ${bytes} bytes, and the cache may have ${limit}`;
+  return undefined;
+}
+
+/**
+ * Opens what a run trains on. Where the network begins with a frozen part, and features may be kept, that part is a session
+ * of its own, and the training session takes what it gives.
+ * @param pictures how many each split has
+ */
+export async function openRunSessions(
+  record: RunRecord,
+  graph: Graph,
+  container: Container,
+  pictures: readonly number[],
+  { files, features: options }: Pick<RunOptions, 'files' | 'features'>,
+): Promise<RunSessions> {
+  const engine = resolve(container, ENGINE, record.engine.name);
+  const { trained: trainable, weightDecay, workers } = record;
+  const optimizer = pick('optimizer', record.optimizer, optimizers)();
+  const where = { ...(record.engine.device !== undefined && { device: record.engine.device }) };
+  const split = options && splitGraph(graph, new Set(trainable));
+  let frozen: FrozenPrefix | undefined;
+  if (options && split) {
+    const prefix = await engine.open(split.prefix, where);
+    const bytes = pictures.reduce((sum, count) => sum + featureBytes(prefix, count), 0);
+    const reason = whyNot(record, bytes, options);
+    const point = Object.entries(graph.endPoints).find(([, node]) => node === split.prefix.output);
+    frozen = { output: point?.[0] ?? split.prefix.output, bytes, ...(reason !== undefined && { reason }) };
+    if (reason === undefined) {
+      const suffix = await engine.openTraining(split.suffix, { trainable, optimizer, weightDecay }, where);
+      const preprocessing = createPreprocessing(record.augment);
+      return {
+        session: countingDecayOf(prefix, suffix, weightDecay),
+        weights: joinWeights(graph, prefix, suffix),
+        frozen,
+        cache: new FeatureCache({ session: prefix, files, options, preprocessing, size: pictureSize(graph), workers }),
+        async close() {
+          await suffix.close();
+          await prefix.close();
+        },
+      };
+    }
+    await prefix.close();
+  }
+  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay }, where);
+  return { session, weights: session, ...(frozen && { frozen }), close: () => session.close() };
+}
