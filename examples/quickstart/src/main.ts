@@ -45,6 +45,7 @@ async function train(
   const result = await finetune(config, container, {
     files,
     folder: join(runs, name),
+    features: { folder: join(home, 'features') },
     onEvent(event) {
       if (event.type === 'start') progress.start(event.totalSteps, 0, { loss: '-', rate: '-' });
       if (event.type === 'step')

@@ -24,7 +24,7 @@ export function regimes(
     {
       name: 'head',
       meaning: 'pretrained, the new last layer only',
-      config: { ...common, dataset, checkpoint: pretrained, train: 'head', learningRate: 1e-3, epochs: 3 },
+      config: { ...common, dataset, checkpoint: pretrained, train: 'head', learningRate: 1e-3, epochs: 10 },
     },
     {
       name: 'all',

@@ -1,6 +1,5 @@
 import { DataError, type Picture, type Preprocessing, type Split } from '@graftjs/core';
 import pMap from 'p-map';
-import type { FeatureSource } from './feature-cache.js';
 import { createRandom, shuffled } from './random.js';
 import { stream } from './streams.js';
 
@@ -20,6 +19,12 @@ export interface TrainingBatch extends PictureBatch {
   readonly epoch: number;
   /** For dropout. */
   readonly seed: number;
+}
+
+/** What a split's pictures give at the end of a frozen prefix. */
+export interface FeatureSource {
+  /** Of the pictures at `indices`, one after the other. */
+  read(indices: Uint32Array): Promise<Float32Array>;
 }
 
 /** How pictures become batches. */

@@ -1,7 +1,6 @@
 import type { Preprocessing, Session, Split } from '@graftjs/core';
-import { evaluationBatches } from './batches.js';
+import { evaluationBatches, type FeatureSource } from './batches.js';
 import { checkClasses, checkSplit, pictureSize } from './check-inputs.js';
-import type { FeatureSource } from './feature-cache.js';
 import { ClassificationMetrics, type Evaluation } from './metrics.js';
 
 /** How a split is evaluated. */

@@ -1,7 +1,16 @@
 import type { GraftError, Graph, OpenDataset, RestoreRow } from '@graftjs/core';
 import type { Evaluation } from './metrics.js';
 import type { RunRecord } from './run-config.js';
-import type { FrozenPrefix } from './run-sessions.js';
+
+/** A frozen part of the network from the pictures on, which need not be computed in every step. */
+export interface FrozenPrefix {
+  /** The end point, or node, that it ends in. */
+  readonly output: string;
+  /** What its features take on disk, for the pictures of both splits. */
+  readonly bytes: number;
+  /** Why they are computed in every step after all. */
+  readonly reason?: string;
+}
 
 /** What a run tells while it goes on: `restored` and `unreadable` come before `start`, all others after it. */
 export type RunEvent =

@@ -1,5 +1,5 @@
 import { elementCount, type FileSystem, type Preprocessing, type Session, type Split } from '@graftjs/core';
-import { readPictures } from './batches.js';
+import { type FeatureSource, readPictures } from './batches.js';
 
 /** Where features are kept between runs. */
 export interface FeatureCacheOptions {
@@ -7,12 +7,6 @@ export interface FeatureCacheOptions {
   readonly folder: string;
   /** The most bytes that may be kept there; older features make room. Default 8 GiB. */
   readonly limit?: number;
-}
-
-/** What a split's pictures give at the end of a frozen prefix. */
-export interface FeatureSource {
-  /** Of the pictures at `indices`, one after the other. */
-  read(indices: Uint32Array): Promise<Float32Array>;
 }
 
 /** What the cache is made of. */

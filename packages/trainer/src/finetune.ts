@@ -13,9 +13,9 @@ import {
   RunError,
   resolve,
 } from '@graftjs/core';
-import { stepsPerEpoch } from './batches.js';
+import { type FeatureSource, stepsPerEpoch } from './batches.js';
 import { checkClasses, pictureSize } from './check-inputs.js';
-import type { FeatureCache, FeatureSource } from './feature-cache.js';
+import type { FeatureCache } from './feature-cache.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
 import { optimizers } from './optimizers.js';

@@ -1,6 +1,7 @@
 export {
   type BatchOptions,
   evaluationBatches,
+  type FeatureSource,
   limitSplit,
   type PictureBatch,
   stepsPerEpoch,
@@ -9,8 +10,8 @@ export {
   trainingBatches,
 } from './batches.js';
 export { type EvaluateOptions, evaluate } from './evaluate.js';
-export type { RunEvent } from './events.js';
-export { FeatureCache, type FeatureCacheOptions, type FeatureSource } from './feature-cache.js';
+export type { FrozenPrefix, RunEvent } from './events.js';
+export { FeatureCache, type FeatureCacheOptions } from './feature-cache.js';
 export { finetune, type RunResult, resume } from './finetune.js';
 export { initialValue } from './initializers.js';
 export { ClassificationMetrics, type Evaluation, type Scores } from './metrics.js';
@@ -25,7 +26,6 @@ export { parseRunConfig, parseRunRecord, type RunConfig, type RunConfigInput, ty
 export { RunFolder } from './run-folder.js';
 export type { RunOptions } from './run-options.js';
 export type { RunDataset } from './run-parts.js';
-export type { FrozenPrefix } from './run-sessions.js';
 export type { RunState, StepScores } from './run-state.js';
 export { Saver, type SaverOptions } from './saver.js';
 export { createSchedule, type ScheduleOptions } from './schedules.js';

@@ -9,22 +9,13 @@ import {
   type TrainingSession,
 } from '@graftjs/core';
 import { pictureSize } from './check-inputs.js';
+import type { FrozenPrefix } from './events.js';
 import { FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
 import { optimizers } from './optimizers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
 import { joinWeights, type Weights } from './weights.js';
-
-/** A frozen part of the network from the pictures on, which need not be computed in every step. */
-export interface FrozenPrefix {
-  /** The end point, or node, that it ends in. */
-  readonly output: string;
-  /** What its features take on disk, for the pictures of both splits. */
-  readonly bytes: number;
-  /** Why they are computed in every step after all. */
-  readonly reason?: string;
-}
 
 /** What a run's steps run on. */
 export interface RunSessions {

@@ -6,11 +6,10 @@ import {
   type Split,
   type TrainingSession,
 } from '@graftjs/core';
-import { stepsPerEpoch, type TrainingBatch, trainingBatches } from './batches.js';
+import { type FeatureSource, stepsPerEpoch, type TrainingBatch, trainingBatches } from './batches.js';
 import { pictureSize } from './check-inputs.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
-import type { FeatureSource } from './feature-cache.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
 import type { Saver } from './saver.js';
