@@ -7,8 +7,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../test/checkpoints.js';
 import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer } from '../test/tiny.js';
 import type { RunEvent } from './events.js';
-import { finetune, type RunOptions, type RunResult, resume } from './finetune.js';
+import { finetune, type RunResult, resume } from './finetune.js';
 import type { RunConfigInput } from './run-config.js';
+import type { RunOptions } from './run-options.js';
 import type { RunState } from './run-state.js';
 
 /** All that draws or carries something over from step to step: 3 epochs of 7 steps, evaluations and saves at odds. */
