@@ -53,6 +53,8 @@ export function adam(
   const beta1 = float32(options.beta1 ?? 0.9);
   const beta2 = float32(options.beta2 ?? 0.999);
   const epsilon = float32(options.epsilon ?? 1e-8);
+  // In float32, as TensorFlow subtracts: 1 - 0.999f is 5e-5 of itself away from 0.001.
+  const [rest1, rest2] = [float32(1 - beta1), float32(1 - beta2)];
   return {
     name: 'adam',
     slots: [
@@ -68,8 +70,8 @@ export function adam(
       const rate = (float32(learningRate) * Math.sqrt(1 - scalars[1]!)) / (1 - scalars[0]!);
       for (let i = 0; i < weights.length; i++) {
         const g = gradient[i]!;
-        const m = first[i]! + (1 - beta1) * (g - first[i]!);
-        const v = second[i]! + (1 - beta2) * (g * g - second[i]!);
+        const m = first[i]! + rest1 * (g - first[i]!);
+        const v = second[i]! + rest2 * (g * g - second[i]!);
         first[i] = m;
         second[i] = v;
         weights[i]! -= (rate * m) / (Math.sqrt(v) + epsilon);

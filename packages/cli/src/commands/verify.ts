@@ -8,13 +8,14 @@ import { verifyOracle } from '../verify/verify-oracle.js';
 
 const help = `
 Of each recorded tensor the shape, the mean, the norm and the recorded values are compared; errors are relative to the
-tensor's scale, norm / sqrt(count). Accepted are 2e-4 for a network in use, for losses and for preprocessing, and 2e-3
-for gradients and trained variables.
+tensor's scale, norm / sqrt(count). Accepted are 2e-4 for a network in use, the first loss and preprocessing, and 2e-3 for
+gradients, trained variables and later losses.
 
 The gradient of a network with rectifiers and max pooling has jumps: moving the weights by float32's epsilon can move
 it by more than that, and with it whatever is trained. So where something is beyond its tolerance, the steps are run
-again with every variable moved at random by up to that epsilon, in the same way each time. The largest movement is a
-tensor's rounding, and its error may be the tolerance and twice the rounding; both are printed. That is done until
+again with every variable moved at random by up to that epsilon, in the same way each time. The largest movement of
+a tensor, or of a gradient above it, is its rounding, and its error may be the tolerance and twice the rounding; both are
+printed. That is done until
 nothing is beyond, at most 8 times.
 
 Examples:
