@@ -49,7 +49,7 @@ interface Options {
 
 const examples = `
 A schedule is NAME[,key=value...]: constant; exponential,steps=N[,factor=0.94][,staircase=true];
-polynomial[,steps=N][,end=0.0001][,power=1]; cosine[,steps=N][,alpha=0]; each takes warmup=N.
+polynomial[,steps=N][,end=0][,power=1]; cosine[,steps=N][,alpha=0]; each takes warmup=N.
 
 What frozen layers make of the pictures is computed once and kept in the folder that GRAFT_CACHE names (default:
 ~/.cache/graft), up to 8 GiB.
