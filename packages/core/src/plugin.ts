@@ -1,4 +1,4 @@
-import 'reflect-metadata';
+import './metadata.js';
 import { type DependencyContainer, container as root } from 'tsyringe';
 import type { Backbone } from './backbone.js';
 import type { CheckpointFormat } from './checkpoint.js';

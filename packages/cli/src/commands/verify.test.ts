@@ -113,7 +113,7 @@ describe('what differs is found', () => {
   });
   it('another learning rate', async () => {
     const file = await tampered(sgd, (content) => {
-      Object.assign(content, { learning_rate: 3.1e-8, steps: 1 });
+      Object.assign(content, { learning_rate: 3.3e-8, steps: 1 });
       content.losses.values.length = 2;
       content.variables_after = {};
     });
