@@ -68,6 +68,12 @@ describe('a frozen prefix', () => {
     expect([...once.variables.keys()]).toEqual([...without.variables.keys()]);
   });
 
+  it('leaves frozen layers out of the loss where weight decay is the optimizer’s', async () => {
+    const cache = { folder: `${await temporaryFolder()}/features` };
+    const { losses } = await run({ ...headOnly, optimizer: 'adamw', weightDecay: 0.1 }, cache);
+    for (const [loss, totalLoss] of losses) expect(totalLoss).toBe(loss);
+  });
+
   it('is found again by another run, and not by one of other weights', async () => {
     const cache = { folder: `${await temporaryFolder()}/features` };
     const first = await run(headOnly, cache);
@@ -127,5 +133,14 @@ describe('a frozen prefix', () => {
     expect(frozen).toMatchObject({ reason: expect.stringMatching(reason) });
     expect(counts.get(prefixOutput)).toBeUndefined();
     await expect(readdir(cache.folder)).rejects.toThrow('ENOENT');
+  });
+
+  it('that cannot be kept is told, with the folder', async () => {
+    const file = `${await temporaryFolder()}/file`;
+    await writeFile(file, '');
+    await expect(run(headOnly, { folder: `${file}/features` })).rejects.toMatchObject({
+      code: 'run/cannot-write',
+      message: expect.stringContaining(`${file}/features`),
+    });
   });
 });

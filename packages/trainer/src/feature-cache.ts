@@ -1,4 +1,4 @@
-import { elementCount, type FileSystem, type Preprocessing, type Session, type Split } from '@graftjs/core';
+import { elementCount, type FileSystem, type Preprocessing, RunError, type Session, type Split } from '@graftjs/core';
 import { type FeatureSource, readPictures } from './batches.js';
 
 /** Where features are kept between runs. */
@@ -142,9 +142,18 @@ export class FeatureCache {
   async #write(name: string, features: Float32Array): Promise<void> {
     const { files, options } = this.#parts;
     const bytes = new Uint8Array(features.buffer);
-    await files.makeFolder(options.folder);
-    await this.#makeRoom(bytes.length + digestBytes);
-    await files.write(this.#path(name), [bytes, await digest(bytes)]);
+    try {
+      await files.makeFolder(options.folder);
+      await this.#makeRoom(bytes.length + digestBytes);
+      await files.write(this.#path(name), [bytes, await digest(bytes)]);
+    } catch (cause) {
+      throw new RunError(
+        'run/cannot-write',
+        `What the frozen layers give cannot be kept in ${options.folder}: ${(cause as Error).message}. Make room there, or ` +
+          'choose another folder (the command takes it from GRAFT_CACHE).',
+        { cause, details: { folder: options.folder } },
+      );
+    }
   }
 
   /** Removes other runs' features until so many more bytes fit. */
