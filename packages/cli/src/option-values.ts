@@ -28,3 +28,14 @@ export function list(text: string): string[] {
   if (items.length > 0) return items;
   throw new InvalidArgumentError('Accepted: one or several names, with commas between them.');
 }
+
+/** Reads numbers above 0 by name: `vgg_16/fc8=10,vgg_16=0.1`. */
+export function factors(text: string): Record<string, number> {
+  const entries = list(text).map((item): [string, number] => {
+    const at = item.lastIndexOf('=');
+    return [item.slice(0, Math.max(at, 0)), item.slice(at + 1).trim() === '' ? Number.NaN : Number(item.slice(at + 1))];
+  });
+  const wrong = entries.some(([name, factor]) => name === '' || !(factor > 0 && factor < Number.POSITIVE_INFINITY));
+  if (!wrong) return Object.fromEntries(entries);
+  throw new InvalidArgumentError('Accepted: NAME=FACTOR, or several with commas between them, of numbers above 0.');
+}

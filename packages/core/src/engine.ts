@@ -16,7 +16,7 @@ export interface Batch {
 
 /** What a batch gave. */
 export interface BatchResult {
-  /** Softmax cross-entropy, each example times its weight, added up; without weight decay. */
+  /** Softmax cross-entropy with the smoothed labels, each example times its weight, added up; without weight decay. */
   readonly loss: number;
   /** `[examples, classes]`, row-major. */
   readonly logits: Float32Array;
@@ -54,19 +54,33 @@ export interface TrainingOptions {
   /** Names of variables. The others get no gradient and no slot, and nothing is computed below the lowest of these. */
   readonly trainable: readonly string[];
   readonly optimizer: Optimizer;
-  /** Slim's: `weightDecay * sum(w^2) / 2` over every decayed variable joins the loss. Default 0. */
+  /**
+   * Slim's: `weightDecay * sum(w^2) / 2` over every decayed variable joins the loss. An optimizer with `decoupledDecay` gets
+   * it for the decayed variables instead. Default 0.
+   */
   readonly weightDecay?: number;
+  /**
+   * What of each label's probability is spread evenly over all classes, from 0 to below 1, as `label_smoothing` of
+   * `tf.losses.softmax_cross_entropy`. Default 0.
+   */
+  readonly labelSmoothing?: number;
+  /** Before the optimizer, elements of the gradient with weight decay are held from `-clipValue` to `clipValue`. Default: no limit. */
+  readonly clipValue?: number;
+  /** After that, the norm of the gradient over all trained variables is held to this. See `clipGradients`. Default: no limit. */
+  readonly clipNorm?: number;
+  /** What the learning rate is multiplied by for a variable. Default: 1 for each. */
+  readonly multipliers?: ReadonlyMap<string, number>;
 }
 
 /** A session that learns: any number of `accumulate`, then one `update`. */
 export interface TrainingSession extends Session {
   /** Runs a batch forward and backward and adds its gradients to those since the last update. */
   accumulate(batch: Batch): Promise<BatchResult>;
-  /** The gradient so far of the loss with weight decay, by a trained variable's name. A copy. */
+  /** The gradient so far of the loss with weight decay, before any clipping, by a trained variable's name. A copy. */
   gradient(name: string): Float32Array;
   /** The part of the loss that is weight decay, over trained and frozen variables, as Slim counts it. */
   decayLoss(): number;
-  /** Applies the optimizer to every trained variable and forgets the gradients. */
+  /** Clips the gradients, applies the optimizer to every trained variable, and forgets them. */
   update(learningRate: number): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ export {
   type Value,
 } from './builder.js';
 export type { CheckpointFormat, CheckpointReader, TensorInfo, TensorSource } from './checkpoint.js';
+export { clipGradients } from './clip-gradients.js';
 export type { Dataset, DatasetOptions, OpenDataset, Picture, PictureReader, Split } from './dataset.js';
 export { type DType, dtypeBytes, elementCount, formatShape, type Shape, sameShape } from './dtype.js';
 export type {

@@ -13,9 +13,15 @@ export interface Optimizer {
   /** What is kept once and not for each element, such as Adam's `beta1_power`. */
   readonly scalars: readonly OptimizerState[];
   /**
+   * Weight decay is the optimizer's own matter: it is handed to `update`, and joins neither the loss nor the gradient.
+   * Default false.
+   */
+  readonly decoupledDecay?: boolean;
+  /**
    * Updates one variable in place. All arrays but `scalars` are as long as the variable.
    * @param slots in the order of `this.slots`; changed in place
    * @param scalars in the order of `this.scalars`; only read here
+   * @param weightDecay the variable's with `decoupledDecay`, else 0: the gradient has it already
    */
   update(
     weights: Float32Array,
@@ -23,6 +29,7 @@ export interface Optimizer {
     slots: readonly Float32Array[],
     learningRate: number,
     scalars: Float32Array,
+    weightDecay: number,
   ): void;
   /** Changes the scalars in place when all variables are updated; absent where there are none. */
   advance?(scalars: Float32Array): void;

@@ -48,7 +48,8 @@ const dense: Lowering<Conv2dNode> = {
     const rows = toRows(context, dy, node.shape);
     if (context.trains(node.weights)) {
       const x = toRows(context, context.value(node.inputs[0]!), input);
-      context.setGradient(node.weights, onnx.add('Gemm', [x, rows], { transA: 1 }));
+      const sum = onnx.add('Gemm', [x, rows, context.gradientSoFar(node.weights)], { transA: 1 });
+      context.setGradient(node.weights, sum);
     }
     if (!context.wantsInput) return [undefined];
     const dx = onnx.add('Gemm', [rows, context.variable(node.weights)], { transB: 1 });

@@ -27,6 +27,11 @@ export interface GradientContext extends LoweringContext {
   readonly wantsInput: boolean;
   /** True where the variable is trained. */
   trains(variable: string): boolean;
+  /**
+   * The sum of a trained variable's gradients since the last update, in its layout: for a node that can add to it, so that
+   * `setGradient` gets the new sum.
+   */
+  gradientSoFar(variable: string): string;
   /** Gives the gradient of a trained variable, in the variable's layout. */
   setGradient(variable: string, value: string): void;
 }

@@ -15,6 +15,8 @@ export class OnnxGraph {
   readonly #inputs = new Map<string, OnnxValue>();
   readonly #outputs = new Map<string, OnnxValue>();
   readonly #constants = new Map<string, OnnxConstant>();
+  /** Values that are outputs, and the names that they have as such. */
+  readonly #renamed = new Map<string, string>();
 
   constructor(name: string) {
     this.#name = name;
@@ -26,10 +28,15 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Makes a value an output under a name of its own. */
+  /**
+   * Makes a value an output under a name of its own. The node that gives the value writes it there at once, where an
+   * Identity would first make a copy.
+   */
   output(value: string, name: string, type: keyof typeof elementType, dims: readonly Dimension[]): void {
-    this.#nodes.push({ opType: 'Identity', domain: '', name, inputs: [value], outputs: [name], attributes: {} });
     this.#outputs.set(name, { name, type, dims });
+    const given = this.#nodes.some(({ outputs }) => outputs.includes(value));
+    if (given && !this.#renamed.has(value)) this.#renamed.set(value, name);
+    else this.#nodes.push({ opType: 'Identity', domain: '', name, inputs: [value], outputs: [name], attributes: {} });
   }
 
   /** Adds a node with one output and gives the output's name. An absent optional input is `''`. */
@@ -67,9 +74,10 @@ export class OnnxGraph {
   }
 
   encode(): Uint8Array {
+    const rename = (names: readonly string[]) => names.map((name) => this.#renamed.get(name) ?? name);
     return encodeModel({
       name: this.#name,
-      nodes: this.#nodes,
+      nodes: this.#nodes.map((node) => ({ ...node, inputs: rename(node.inputs), outputs: rename(node.outputs) })),
       inputs: [...this.#inputs.values()],
       outputs: [...this.#outputs.values()],
       constants: [...this.#constants.values()],

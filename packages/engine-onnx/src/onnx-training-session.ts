@@ -1,6 +1,7 @@
 import {
   type Batch,
   type BatchResult,
+  clipGradients,
   EngineError,
   elementCount,
   type Graph,
@@ -43,6 +44,8 @@ interface Trained {
   readonly slots: readonly Float32Array[];
   /** The sum over the pieces since the last update. */
   readonly gradient: Float32Array;
+  /** Whether a piece's run adds to the sum itself: then the sum's array is its input and its output. */
+  readonly summed: boolean;
   /** Where a piece's gradient arrives that has to be added; made when the first such piece comes. */
   piece?: Float32Array;
 }
@@ -53,15 +56,26 @@ interface Trained {
  */
 export async function createTrainingSession(parts: SessionParts, training: TrainingOptions): Promise<TrainingSession> {
   const { graph, layouts, store, runtime, options } = parts;
-  const { optimizer, weightDecay = 0 } = training;
-  const step = writeTrainingGraph(graph, layouts, new Set(training.trainable));
+  const { optimizer } = training;
+  const [lossDecay, ownDecay] = optimizer.decoupledDecay
+    ? [0, training.weightDecay ?? 0]
+    : [training.weightDecay ?? 0, 0];
+  const step = writeTrainingGraph(graph, layouts, new Set(training.trainable), training.labelSmoothing);
   const model: InferenceSession = await loadModel(runtime, step.bytes, `the training step of ${graph.name}`, options);
   const decayed = new Set(graph.variables.filter((variable) => variable.decayed).map(({ name }) => name));
   const trained = step.trained.map((name): Trained => {
     const weights = store.array(name);
     const gradient = new Float32Array(weights.length);
-    return { name, decayed: decayed.has(name), weights, slots: store.addSlots(name, optimizer), gradient };
+    return {
+      name,
+      decayed: decayed.has(name),
+      weights,
+      slots: store.addSlots(name, optimizer),
+      gradient,
+      summed: step.summed.has(name),
+    };
   });
+  const gradients = trained.map(({ gradient }) => gradient);
   const scalars = store.addScalars(optimizer);
   const frozen = [...decayed].filter((name) => !step.trained.includes(name));
   const classes = elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
@@ -120,17 +134,17 @@ export async function createTrainingSession(parts: SessionParts, training: Train
       ]),
     };
     for (const variable of trained) {
-      if (pieces > 0) variable.piece ??= new Float32Array(variable.gradient.length);
-      const target = pieces > 0 ? variable.piece! : variable.gradient;
-      fetches[trainingNames.gradient(variable.name)] = new runtime.Tensor(
-        'float32',
-        target,
-        layouts.dims(variable.name),
-      );
+      const { name, gradient, summed } = variable;
+      const tensor = (values: Float32Array) => new runtime.Tensor('float32', values, layouts.dims(name));
+      if (summed) feeds[trainingNames.gradientSoFar(name)] = tensor(gradient);
+      else if (pieces > 0) variable.piece ??= new Float32Array(gradient.length);
+      const target = summed || pieces === 0 ? gradient : variable.piece!;
+      fetches[trainingNames.gradient(name)] = tensor(target);
     }
     await runModel(model, feeds, fetches);
     if (pieces > 0) {
-      for (const { gradient, piece } of trained) {
+      for (const { gradient, piece, summed } of trained) {
+        if (summed) continue;
         for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! + piece![i]!;
       }
     }
@@ -167,20 +181,25 @@ export async function createTrainingSession(parts: SessionParts, training: Train
         throw new EngineError('engine/no-gradient', `${name} is not trained and has no gradient. Trained: ${known}.`);
       }
       const total = Float32Array.from(found.gradient);
-      if (found.decayed) addDecay(total, found.weights, weightDecay);
+      if (found.decayed) addDecay(total, found.weights, lossDecay);
       return store.toSlim(name, total, new Float32Array(total.length));
     },
     decayLoss() {
-      if (weightDecay === 0) return 0;
+      if (lossDecay === 0) return 0;
       frozenSquares ??= frozen.reduce((sum, name) => sum + sumOfSquares(store.array(name)), 0);
       let sum = frozenSquares;
       for (const variable of trained) if (variable.decayed) sum += sumOfSquares(variable.weights);
-      return (weightDecay * sum) / 2;
+      return (lossDecay * sum) / 2;
     },
     async update(learningRate) {
-      for (const variable of trained) {
-        if (variable.decayed && weightDecay !== 0) addDecay(variable.gradient, variable.weights, weightDecay);
-        optimizer.update(variable.weights, variable.gradient, variable.slots, learningRate, scalars);
+      if (lossDecay !== 0) {
+        for (const { decayed, gradient, weights } of trained) if (decayed) addDecay(gradient, weights, lossDecay);
+      }
+      clipGradients(gradients, training);
+      for (const { name, decayed, weights, gradient, slots, summed } of trained) {
+        const rate = learningRate * (training.multipliers?.get(name) ?? 1);
+        optimizer.update(weights, gradient, slots, rate, scalars, decayed ? ownDecay : 0);
+        if (summed) gradient.fill(0);
       }
       optimizer.advance?.(scalars);
       pieces = 0;

@@ -11,12 +11,15 @@ export const trainingNames = {
   loss: 'graft:loss',
   logits: 'graft:logits',
   gradient: (variable: string) => `${variable}:gradient`,
+  gradientSoFar: (variable: string) => `${variable}:gradient-so-far`,
 };
 
 export interface TrainingGraph {
   readonly bytes: Uint8Array;
   /** The trained variables whose gradients are outputs: those that the result depends on. */
   readonly trained: readonly string[];
+  /** Those of them whose gradient so far is an input, so that the output is the sum of both. */
+  readonly summed: ReadonlySet<string>;
   /** The dropouts whose masks are inputs. */
   readonly dropouts: readonly DropoutNode[];
 }
@@ -32,10 +35,15 @@ function nodesThatLearn(nodes: readonly Node[], trainable: ReadonlySet<string>):
 }
 
 /**
- * One training step without the optimizer as an ONNX graph: the loss `sum(weights * cross entropy)`, the logits, and the
- * loss's gradient by each trained variable. Nothing is computed below the lowest of these on the way back.
+ * One training step without the optimizer as an ONNX graph: the loss `sum(weights * cross entropy)` of the smoothed labels,
+ * the logits, and the loss's gradient by each trained variable. Nothing is computed below the lowest of these on the way back.
  */
-export function writeTrainingGraph(graph: Graph, layouts: Layouts, trainable: ReadonlySet<string>): TrainingGraph {
+export function writeTrainingGraph(
+  graph: Graph,
+  layouts: Layouts,
+  trainable: ReadonlySet<string>,
+  labelSmoothing = 0,
+): TrainingGraph {
   const nodes = nodesFor(graph, [graph.output]);
   const learns = nodesThatLearn(nodes, trainable);
   const output = nodes.at(-1)!;
@@ -55,7 +63,14 @@ export function writeTrainingGraph(graph: Graph, layouts: Layouts, trainable: Re
   const logits = writer.value(output.name);
   const labels = onnx.add('Unsqueeze', [onnx.input(trainingNames.labels, 'int32', ['N']), onnx.ints([1])]);
   const indices = onnx.add('Cast', [onnx.ints(Array.from({ length: classes }, (_, index) => index))], { to: 6 });
-  const truth = onnx.add('Cast', [onnx.add('Equal', [labels, indices])], { to: 1 });
+  const oneHot = onnx.add('Cast', [onnx.add('Equal', [labels, indices])], { to: 1 });
+  const truth =
+    labelSmoothing === 0
+      ? oneHot
+      : onnx.add('Add', [
+          onnx.add('Mul', [oneHot, onnx.floats([1 - labelSmoothing])]),
+          onnx.floats([labelSmoothing / classes]),
+        ]);
   const logProbabilities = onnx.add('LogSoftmax', [logits], { axis: -1 });
   const weights = onnx.add('Unsqueeze', [onnx.input(trainingNames.weights, 'float32', ['N']), onnx.ints([1])]);
   const gains = onnx.add('Mul', [onnx.add('Mul', [truth, logProbabilities]), weights]);
@@ -65,6 +80,7 @@ export function writeTrainingGraph(graph: Graph, layouts: Layouts, trainable: Re
   const errors = onnx.add('Sub', [onnx.add('Exp', [logProbabilities]), truth]);
   const gradients = new Map([[output.name, onnx.add('Mul', [errors, weights])]]);
   const trained: string[] = [];
+  const summed = new Set<string>();
   for (const node of [...nodes].reverse()) {
     const dy = gradients.get(node.name);
     if (dy === undefined || !learns.has(node.name)) continue;
@@ -72,6 +88,10 @@ export function writeTrainingGraph(graph: Graph, layouts: Layouts, trainable: Re
       ...writer,
       wantsInput: learns.has(node.inputs[0]!),
       trains: (variable: string) => trainable.has(variable),
+      gradientSoFar(variable: string) {
+        summed.add(variable);
+        return onnx.input(trainingNames.gradientSoFar(variable), 'float32', layouts.dims(variable));
+      },
       setGradient(variable: string, value: string) {
         trained.push(variable);
         onnx.output(value, trainingNames.gradient(variable), 'float32', layouts.dims(variable));
@@ -86,5 +106,5 @@ export function writeTrainingGraph(graph: Graph, layouts: Layouts, trainable: Re
     }
   }
   const dropouts = nodes.filter((node): node is DropoutNode => node.op === 'dropout' && node.keep < 1);
-  return { bytes: onnx.encode(), trained, dropouts };
+  return { bytes: onnx.encode(), trained, summed, dropouts };
 }

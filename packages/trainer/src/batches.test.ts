@@ -76,6 +76,33 @@ describe('training batches', () => {
     }
   });
 
+  it('accumulated, have the pictures of larger ones in pieces, from any step on', async () => {
+    const large = await collect(trainingBatches(plainSplit(count), { ...options, batchSize: 10, seed: 7, to: 6 }));
+    const accumulated = (from: number) =>
+      collect(trainingBatches(plainSplit(count), { ...options, accumulate: 2, seed: 7, from, to: 6 }));
+    const small = await accumulated(0);
+    expect(small.map(({ step, labels, endsStep }) => [step, labels.length, endsStep])).toEqual(
+      [0, 3].flatMap((first) => [
+        [first, 5, false],
+        [first, 5, true],
+        [first + 1, 5, false],
+        [first + 1, 5, true],
+        [first + 2, 3, true],
+      ]),
+    );
+    for (const { step, epoch, indices, weights, inputs } of large) {
+      const pieces = small.filter((piece) => piece.step === step);
+      expect(pieces.map((piece) => piece.epoch)).toEqual(pieces.map(() => epoch));
+      expect(pieces.flatMap((piece) => [...piece.indices])).toEqual([...indices]);
+      expect(pieces.flatMap((piece) => [...piece.weights])).toEqual([...weights]);
+      expect(pieces.flatMap((piece) => [...piece.inputs])).toEqual([...inputs]);
+    }
+    expect(new Set(small.map(({ seed }) => seed)).size).toBe(small.length);
+    for (const from of [1, 2, 3, 5]) {
+      expect(await accumulated(from)).toEqual(small.filter(({ step }) => step >= from));
+    }
+  });
+
   it('draw a picture by epoch and index, whatever batch it is in', async () => {
     const drawn = async (batchSize: number) => {
       const steps = Math.ceil(count / batchSize);

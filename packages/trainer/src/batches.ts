@@ -12,11 +12,15 @@ export interface PictureBatch {
   readonly indices: Uint32Array;
 }
 
-/** One step's batch. */
+/** A step's batch, or one of those whose gradients it accumulates. */
 export interface TrainingBatch extends PictureBatch {
+  /** How much each picture counts in the step's loss: its class's weight / the number of pictures of the step. */
+  readonly weights: Float32Array;
   /** Updates before it. */
   readonly step: number;
   readonly epoch: number;
+  /** Whether the update comes after it. */
+  readonly endsStep: boolean;
   /** For dropout. */
   readonly seed: number;
 }
@@ -43,15 +47,19 @@ export interface BatchOptions {
 /** Which steps of a run to give batches for. */
 export interface TrainingBatchOptions extends BatchOptions {
   readonly seed: number;
+  /** Batches of a step, whose pictures are those of one batch so many times as large. Default 1. */
+  readonly accumulate?: number;
+  /** By label. Default: 1 each. See `resolveClassWeights`. */
+  readonly classWeights?: Float32Array;
   /** The first step; default 0. */
   readonly from?: number;
   /** The step after the last. */
   readonly to: number;
 }
 
-/** Steps of an epoch; the last batch is smaller where the pictures do not fill it. */
-export function stepsPerEpoch(pictures: number, batchSize: number): number {
-  return Math.ceil(pictures / batchSize);
+/** Steps of an epoch; the last one is smaller where the pictures do not fill it. */
+export function stepsPerEpoch(pictures: number, batchSize: number, accumulate = 1): number {
+  return Math.ceil(pictures / (batchSize * accumulate));
 }
 
 /**
@@ -115,26 +123,45 @@ async function* prefetched<T>(from: number, to: number, load: (place: number) =>
 }
 
 /**
- * The batches of steps `from` to below `to`: each epoch every picture once, in an order of its own. What a step gets
+ * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every picture once, in an order of its own. What a step gets
  * depends on the seed and the step alone (the order on the epoch, a picture's augmentation on epoch and picture, dropout
  * on the step), so a run goes on from any step as if it had never stopped. One batch is read ahead.
  */
 export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
-  const { size, preprocessing, batchSize = 32, workers = 8, features, seed, from = 0, to } = options;
+  const {
+    size,
+    preprocessing,
+    batchSize = 32,
+    accumulate = 1,
+    workers = 8,
+    features,
+    classWeights,
+    seed,
+    from = 0,
+    to,
+  } = options;
   const count = split.labels.length;
-  const steps = stepsPerEpoch(count, batchSize);
+  const steps = stepsPerEpoch(count, batchSize, accumulate);
+  const epochBatches = stepsPerEpoch(count, batchSize);
+  const firstBatch = (step: number) => Math.floor(step / steps) * epochBatches + (step % steps) * accumulate;
   let order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
-  yield* prefetched(from, to, async (step) => {
-    const epoch = Math.floor(step / steps);
+  yield* prefetched(firstBatch(from), firstBatch(to), async (place) => {
+    const epoch = Math.floor(place / epochBatches);
+    const batch = place % epochBatches;
+    const step = epoch * steps + Math.floor(batch / accumulate);
     if (order.epoch !== epoch) order = { epoch, indices: shuffled(count, createRandom(seed, stream.order, epoch)) };
-    const start = (step % steps) * batchSize;
-    const indices = order.indices.slice(start, start + batchSize);
+    const indices = order.indices.slice(batch * batchSize, (batch + 1) * batchSize);
+    const stepStart = (step % steps) * accumulate * batchSize;
+    const stepPictures = Math.min(accumulate * batchSize, count - stepStart);
+    const labels = labelsAt(split, indices);
+    const weights = Float32Array.from(labels, (label) => (classWeights?.[label] ?? 1) / stepPictures);
     const inputs = await (features?.read(indices) ??
       readPictures(split, indices, workers, size, (index, picture) =>
         preprocessing.train(picture, size, createRandom(seed, stream.picture, epoch, index)),
       ));
-    const dropoutSeed = createRandom(seed, stream.dropout, step).below(2 ** 32);
-    return { inputs, labels: labelsAt(split, indices), indices, step, epoch, seed: dropoutSeed };
+    const dropoutSeed = createRandom(seed, stream.dropout, place).below(2 ** 32);
+    const endsStep = place + 1 === firstBatch(step + 1);
+    return { inputs, labels, weights, indices, step, epoch, endsStep, seed: dropoutSeed };
   });
 }
 

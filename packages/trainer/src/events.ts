@@ -42,12 +42,12 @@ export type RunEvent =
       readonly totalSteps: number;
       /** 1 for the first. */
       readonly epoch: number;
-      /** Softmax cross-entropy, the batch's mean. */
+      /** Softmax cross-entropy, the mean over the step's pictures, with class weights and smoothed labels. */
       readonly loss: number;
       /** With weight decay. */
       readonly totalLoss: number;
       readonly learningRate: number;
-      /** From the wait for the batch to the end of the update. */
+      /** From the wait for the first batch to the end of the update. */
       readonly imagesPerSecond: number;
     }
   /** An evaluation's progress, after each batch. */

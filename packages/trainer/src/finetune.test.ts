@@ -4,6 +4,7 @@ import { type Dataset, GraftError, type Split } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint, readVariable } from '../test/checkpoints.js';
+import { runTiny, tinySteps } from '../test/run-tiny.js';
 import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer, tinyNet } from '../test/tiny.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
@@ -12,27 +13,11 @@ import { initialValue } from './initializers.js';
 import { openRun } from './open-run.js';
 import type { RunConfigInput } from './run-config.js';
 
-/** Runs it in a folder of its own, and gives what it told besides. */
-async function run(config: RunConfigInput, ...datasets: readonly Dataset[]) {
-  const folder = `${await temporaryFolder()}/run`;
-  const events: RunEvent[] = [];
-  const container = tinyContainer(...datasets);
-  const result = await finetune(config, container, { files, folder, onEvent: (event) => events.push(event) });
-  const of = <T extends RunEvent['type']>(type: T) =>
-    events.filter((event): event is Extract<RunEvent, { type: T }> => event.type === type);
-  return { folder, container, result, events, of };
-}
-
-function tinySteps(steps: number): RunConfigInput {
-  const { epochs: _, ...config } = tinyConfig;
-  return { ...config, steps };
-}
-
 const learning = { ...tinyConfig, epochs: 12 } satisfies RunConfigInput;
 
 describe('a run', () => {
   it('learns what can be learned, and tells of each step, evaluation and checkpoint', async () => {
-    const { folder, result, events, of } = await run(learning);
+    const { folder, result, events, of } = await runTiny(learning);
     // Three classes of as many pictures each.
     expect(result.metrics.top1).toBeGreaterThan(0.9);
     expect(result.metrics.loss).toBeLessThan(Math.log(3) / 2);
@@ -60,7 +45,7 @@ describe('a run', () => {
   });
 
   it('writes a config that runs the same again', async () => {
-    const first = await run({ ...tinyConfig, seed: 5, train: 'head', augment: ['flip'] });
+    const first = await runTiny({ ...tinyConfig, seed: 5, train: 'head', augment: ['flip'] });
     const record = JSON.parse(await readFile(`${first.folder}/config.json`, 'utf8')) as Record<string, unknown>;
     expect(record).toMatchObject({
       model: { name: 'tiny_net', head: 'dense', size: 8, width: 1, classes: 3 },
@@ -68,28 +53,28 @@ describe('a run', () => {
       trained: ['tiny_net/logits/weights', 'tiny_net/logits/biases'],
     });
     const { classes: _, trained: __, ...config } = record;
-    const again = await run(config as RunConfigInput);
+    const again = await runTiny(config as RunConfigInput);
     expect(again.result.metrics).toEqual(first.result.metrics);
     expect(again.of('step').map(({ loss }) => loss)).toEqual(first.of('step').map(({ loss }) => loss));
   });
 
   it('evaluates and saves when it is told to, and at the end', async () => {
-    const { of } = await run({ ...tinySteps(11), evalEvery: 4, saveEvery: 5 });
+    const { of } = await runTiny({ ...tinySteps(11), evalEvery: 4, saveEvery: 5 });
     expect(of('evaluation').map(({ step }) => step)).toEqual([4, 8, 11]);
     expect(of('saved').map(({ step }) => step)).toEqual([5, 10, 11]);
   });
 
   it('trains and tests on as many pictures as it is limited to', async () => {
     const dataset = { ...tinyConfig.dataset, limitTrain: 10, limitTest: 4 };
-    const { events, result, of } = await run({ ...tinyConfig, dataset, epochs: 2 });
+    const { events, result, of } = await runTiny({ ...tinyConfig, dataset, epochs: 2 });
     expect(events[0]).toMatchObject({ counts: { train: 10, test: 4 }, stepsPerEpoch: 2 });
     expect(of('step').length).toBe(4);
     expect(result.metrics.count).toBe(4);
   });
 
   it('counts weight decay into the total loss alone', async () => {
-    const plain = await run(tinySteps(1));
-    const decayed = await run({ ...tinySteps(1), weightDecay: 0.1 });
+    const plain = await runTiny(tinySteps(1));
+    const decayed = await runTiny({ ...tinySteps(1), weightDecay: 0.1 });
     const [before] = plain.of('step');
     const [after] = decayed.of('step');
     let squares = 0;
@@ -104,9 +89,9 @@ describe('a run', () => {
 
 describe('from a checkpoint', () => {
   const restoring = async (change: Partial<RunConfigInput>) => {
-    const source = await run({ ...learning, seed: 1 });
+    const source = await runTiny({ ...learning, seed: 1 });
     const path = `${source.folder}/checkpoints/model.ckpt-84`;
-    const tuned = await run({
+    const tuned = await runTiny({
       ...tinySteps(1),
       seed: 2,
       checkpoint: { path, exclude: ['tiny_net/logits'] },
@@ -140,11 +125,11 @@ describe('from a checkpoint', () => {
   });
 
   it('does better at once than from scratch', async () => {
-    const source = await run({ ...learning, seed: 1 });
+    const source = await runTiny({ ...learning, seed: 1 });
     const path = `${source.folder}/checkpoints/model.ckpt-84`;
     const config = { ...tinySteps(1), seed: 2 };
-    const tuned = await run({ ...config, checkpoint: { path } });
-    const scratch = await run(config);
+    const tuned = await runTiny({ ...config, checkpoint: { path } });
+    const scratch = await runTiny(config);
     expect(tuned.result.metrics.loss).toBeLessThan(scratch.result.metrics.loss / 2);
   });
 });
@@ -154,8 +139,8 @@ describe('stopping early', () => {
   const shifted = () => colourSet('shifted', () => ({ train: colourSplit(48, 0, 1), test: colourSplit(30, 1000) }));
 
   it('ends with the weights of the best evaluation, which stay on disk', async () => {
-    const source = await run(learning);
-    const { folder, container, result, of, events } = await run(
+    const source = await runTiny(learning);
+    const { folder, container, result, of, events } = await runTiny(
       {
         ...tinyConfig,
         dataset: { name: 'shifted', folder: '/nowhere' },
@@ -240,11 +225,17 @@ describe('what is wrong is told before anything is written', () => {
     ['plugin/missing', /no dataset 'birds'.*colours/, { dataset: { name: 'birds', folder: '/' } }],
     ['plugin/missing', /no engine 'tf'.*onnx/, { engine: { name: 'tf' } }],
     ['plugin/missing', /no checkpoint format 'h5'.*slim-v1, slim-v2/, { checkpointFormat: 'h5' }],
-    ['usage/unknown-name', /no optimizer 'lamb'.*sgd, momentum, adam, rmsprop/, { optimizer: 'lamb' }],
+    [
+      'usage/unknown-name',
+      /no optimizer 'lamb'.*sgd, momentum, nesterov, adagrad, adadelta, adam, adamw, rmsprop, ftrl/,
+      { optimizer: 'lamb' },
+    ],
     ['usage/unknown-name', /no schedule 'steps'/, { schedule: 'steps' }],
     ['usage/unknown-name', /no augmentation 'zoom'/, { augment: ['zoom'] }],
     ['usage/classes', /is to have 5 classes.*colours has 3/, { model: { ...model, classes: 5 } }],
     ['usage/no-such-scope', /'tiny_net\/fc'.*conv1/, { train: ['tiny_net/fc'] }],
+    ['usage/no-such-scope', /multiplier for 'tiny_net\/fc'.*tiny_net\/conv1/, { multipliers: { 'tiny_net/fc': 2 } }],
+    ['usage/unknown-name', /no class 'pink'.*red, green, blue/, { classWeights: { pink: 2 } }],
     ['usage/config', /learningRate is -1/, { learningRate: -1 }],
     ['usage/device', /abacus/, { engine: { device: 'abacus' } }],
     ['checkpoint/not-recognised', /\/nothing is no checkpoint.*slim-v1/, { checkpoint: { path: '/nothing' } }],
@@ -270,7 +261,7 @@ describe('what is wrong is told before anything is written', () => {
   });
 
   it('a checkpoint that does not fit', async () => {
-    const { folder } = await run({ ...tinyConfig, epochs: 1 });
+    const { folder } = await runTiny({ ...tinyConfig, epochs: 1 });
     const path = `${folder}/checkpoints/model.ckpt-7`;
     const four = colourSet('four', () => ({ train: colourSplit(6, 0), test: colourSplit(6, 9) }), ['a', 'b', 'c', 'd']);
     const error = await failing({ dataset: { name: 'four', folder: '/' }, checkpoint: { path } }, four);
@@ -288,7 +279,7 @@ describe('what is wrong is told before anything is written', () => {
 });
 
 it('a checkpoint of a training that went wrong is not trained on', async () => {
-  const { folder } = await run({ ...tinyConfig, epochs: 1 });
+  const { folder } = await runTiny({ ...tinyConfig, epochs: 1 });
   const tensors = [...(await readCheckpoint(`${folder}/checkpoints/model.ckpt-7`))]
     .filter(([name]) => name.startsWith('tiny_net'))
     .map(([name, { bytes }]) => ({ name, bytes }));
@@ -302,7 +293,7 @@ it('a checkpoint of a training that went wrong is not trained on', async () => {
     return [{ name, dtype: 'float32' as const, shape, read: () => poisoned }];
   });
   await slimV2.write!(path, sources, files);
-  const begun = run({ ...tinyConfig, checkpoint: { path } });
+  const begun = runTiny({ ...tinyConfig, checkpoint: { path } });
   await expect(begun).rejects.toMatchObject({
     code: 'checkpoint/not-finite',
     message: expect.stringContaining('tiny_net/conv2/biases holds NaN at element 5'),

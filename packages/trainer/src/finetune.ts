@@ -15,10 +15,11 @@ import {
 } from '@graftjs/core';
 import { type FeatureSource, stepsPerEpoch } from './batches.js';
 import { checkClasses, pictureSize } from './check-inputs.js';
+import { resolveClassWeights } from './class-weights.js';
 import type { FeatureCache } from './feature-cache.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
-import { optimizers } from './optimizers.js';
+import { optimizers } from './optimizers/optimizers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { selectTrainable } from './regimes.js';
 import { openCheckpoint, restoreVariables } from './restore.js';
@@ -39,7 +40,7 @@ export interface RunResult {
   readonly run: string;
   /** Updates done. */
   readonly steps: number;
-  /** Of the last step's batch, without weight decay. */
+  /** Of the last step, without weight decay. */
   readonly loss: number;
   /** On `test`, of the weights that `openRun` opens: with `earlyStop` the best, else the last. */
   readonly metrics: Scores;
@@ -72,7 +73,7 @@ function resolveParts(config: RunConfig, container: Container) {
 
 /** Steps and learning rates of a whole run. */
 function planSteps(config: RunConfig, data: RunDataset) {
-  const epochSteps = stepsPerEpoch(data.splits.train.labels.length, config.batchSize);
+  const epochSteps = stepsPerEpoch(data.splits.train.labels.length, config.batchSize, config.accumulate);
   const totalSteps = config.steps ?? config.epochs! * epochSteps;
   return { epochSteps, totalSteps, schedule: createSchedule(config.schedule, { ...config, totalSteps }) };
 }
@@ -153,7 +154,14 @@ async function runLoop(
   if (frozen) onEvent?.({ type: 'frozen', ...frozen });
   const features = cache && (await prepareFeatures({ run, cache }, data, options));
   const preprocessing = createPreprocessing(run.record.augment);
-  const optional = { ...(features && { features }), ...(onEvent && { onEvent }), ...(signal && { signal }) };
+  const classWeights = resolveClassWeights(run.record.classWeights, data.classes, train.labels);
+  const weighting = classWeights && { classWeights };
+  const optional = {
+    ...weighting,
+    ...(features && { features }),
+    ...(onEvent && { onEvent }),
+    ...(signal && { signal }),
+  };
   const parts = { run, saver, session, weights, schedule, preprocessing, train, test, totalSteps, ...optional };
   const loop = new TrainingLoop(parts, state);
   const end = await loop.run();
@@ -192,6 +200,7 @@ export function finetune(
     closing.push(() => data.close());
     const model = resolveModel(config, backbone, data.classes.length);
     planSteps(config, data);
+    resolveClassWeights(config.classWeights, data.classes, data.splits.train.labels);
     const graph = buildGraph({ model }, container);
     pictureSize(graph);
     checkClasses(graph, data.classes);

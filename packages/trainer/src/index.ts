@@ -9,14 +9,23 @@ export {
   type TrainingBatchOptions,
   trainingBatches,
 } from './batches.js';
+export { type ClassWeights, resolveClassWeights } from './class-weights.js';
 export { type EvaluateOptions, evaluate } from './evaluate.js';
 export type { FrozenPrefix, RunEvent } from './events.js';
 export { FeatureCache, type FeatureCacheOptions } from './feature-cache.js';
 export { finetune, type RunResult, resume } from './finetune.js';
 export { initialValue } from './initializers.js';
 export { ClassificationMetrics, type Evaluation, type Scores } from './metrics.js';
+export { withMovingAverages } from './moving-averages.js';
+export { resolveMultipliers } from './multipliers.js';
 export { type OpenRun, type OpenRunOptions, openRun } from './open-run.js';
-export { adam, momentum, optimizers, rmsprop, sgd } from './optimizers.js';
+export { adadelta } from './optimizers/adadelta.js';
+export { adagrad } from './optimizers/adagrad.js';
+export { adam, adamw } from './optimizers/adam.js';
+export { ftrl } from './optimizers/ftrl.js';
+export { momentum, nesterov, sgd } from './optimizers/gradient-descent.js';
+export { optimizers } from './optimizers/optimizers.js';
+export { rmsprop } from './optimizers/rmsprop.js';
 export { type Prediction, type PredictOptions, predict } from './predict.js';
 export { createPreprocessing } from './preprocessing/create-preprocessing.js';
 export { createRandom, shuffled } from './random.js';

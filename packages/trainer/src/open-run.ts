@@ -49,7 +49,7 @@ export interface OpenRun {
 }
 
 /**
- * Opens what a run has trained, to be evaluated, used or exported.
+ * Opens what a run has trained, to be evaluated, used or exported: with its moving averages, where it keeps them.
  * @throws RunError `run/no-run`, `run/config`, `run/no-checkpoint`; PluginError where a plugin of the run is missing
  */
 export async function openRun(folder: string, container: Container, options: OpenRunOptions): Promise<OpenRun> {
@@ -70,7 +70,8 @@ export async function openRun(folder: string, container: Container, options: Ope
   const prefer = options.checkpoint ?? (record.earlyStop === undefined ? 'newest' : 'best');
   const session = await engine.open(graph, { ...(device !== undefined && { device }) });
   try {
-    const restored = await saver.restoreNewest(session, { prefer, ...(onUnreadable && { onUnreadable }) });
+    const averages = record.movingAverageDecay !== undefined;
+    const restored = await saver.restoreNewest(session, { prefer, averages, ...(onUnreadable && { onUnreadable }) });
     if (!restored) {
       throw new RunError(
         'run/no-checkpoint',

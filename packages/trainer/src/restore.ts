@@ -42,16 +42,18 @@ export async function openCheckpoint(path: string, container: Container, files: 
 /**
  * Copies variables (or slots) by name from a checkpoint into a session, one at a time, so that never more than one is in
  * memory twice.
+ * @param nameOf what the checkpoint calls a variable; default: its name
  * @throws CheckpointError where one is missing, of another shape or type, or holds NaN or an infinity
  */
 export async function restoreVariables(
   weights: Weights,
   reader: CheckpointReader,
   names: Iterable<string>,
+  nameOf: (variable: string) => string = (variable) => variable,
 ): Promise<void> {
   for (const name of names) {
     const shape = weights.variables.get(name)!;
-    const found = reader.tensors.get(name);
+    const found = reader.tensors.get(nameOf(name));
     if (found?.dtype !== 'float32' || !sameShape(found.shape, shape)) {
       const received = found ? `${found.dtype} ${formatShape(found.shape)}` : 'nothing';
       throw new CheckpointError(
@@ -61,7 +63,7 @@ export async function restoreVariables(
       );
     }
     const values = new Float32Array(elementCount(shape));
-    await reader.read(name, new Uint8Array(values.buffer));
+    await reader.read(nameOf(name), new Uint8Array(values.buffer));
     const wrong = firstNotFinite(values);
     if (wrong >= 0) {
       throw new CheckpointError(

@@ -8,6 +8,7 @@ import { readCheckpoint } from '../test/checkpoints.js';
 import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer } from '../test/tiny.js';
 import type { RunEvent } from './events.js';
 import { finetune, type RunResult, resume } from './finetune.js';
+import { optimizers } from './optimizers/optimizers.js';
 import type { RunConfigInput } from './run-config.js';
 import type { RunOptions } from './run-options.js';
 import type { RunState } from './run-state.js';
@@ -103,6 +104,19 @@ describe('a run that was stopped goes on as if it had not been', () => {
     expect(run).toBe(folder);
     expect(result).toEqual(whole.result);
     expect(await remainsOf(folder)).toEqual(whole.remains);
+  });
+
+  it.each(Object.keys(optimizers))('with %s, all that bears on the updates, and accumulation', async (optimizer) => {
+    const updates = { clipNorm: 1, clipValue: 0.2, multipliers: { 'tiny_net/conv1': 0.5 }, movingAverageDecay: 0.9 };
+    const losses = { labelSmoothing: 0.1, classWeights: 'balanced' } as const;
+    const all = { ...config, ...updates, ...losses, optimizer, batchSize: 4, accumulate: 2 } satisfies RunConfigInput;
+    const folders = [`${await temporaryFolder()}/whole`, `${await temporaryFolder()}/stopped`] as const;
+    const container = tinyContainer();
+    await finetune(all, container, { files: nodeFileSystem, folder: folders[0] });
+    const begun = finetune(all, container, { files: nodeFileSystem, folder: folders[1], ...dying(at('step', 10)) });
+    await expect(begun).rejects.toThrow('killed');
+    await resume(folders[1], container, { files: nodeFileSystem });
+    expect(await remainsOf(folders[1])).toEqual(await remainsOf(folders[0]));
   });
 
   it('killed while a checkpoint was written', async () => {

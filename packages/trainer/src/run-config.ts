@@ -23,13 +23,17 @@ const object = <T extends z.ZodRawShape>(shape: T) =>
 const regimeText = "'all', 'head', or a list of scopes that is not empty";
 const regime = z.union([z.literal(['all', 'head']), z.array(text).min(1, regimeText)], regimeText);
 
+const aboveZero = number('a number above 0', (value) => value > 0);
+
+const classWeightsText = "'none', 'balanced', or an object of numbers above 0 by the names of classes";
+
 const shape = {
   /** The backbone by name, and its options; what is left out is the backbone's own. */
   model: object({
     name: text,
     head: text.exactOptional(),
     size: whole(1).exactOptional(),
-    width: number('a number above 0', (value) => value > 0).exactOptional(),
+    width: aboveZero.exactOptional(),
     /** To be compared with the data set, which says how many there are. */
     classes: whole(2).exactOptional(),
     dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
@@ -58,13 +62,28 @@ const shape = {
   engine: object({ name: text.default('onnx'), device: text.exactOptional() }).prefault({}),
   /** One of `optimizers`. */
   optimizer: text.default('adam'),
-  learningRate: number('a number above 0', (value) => value > 0).default(1e-4),
+  learningRate: aboveZero.default(1e-4),
   /** See `createSchedule`. */
   schedule: text.default('constant'),
+  /** An L2 term of the loss, as Slim's; for `adamw` decoupled from it. */
   weightDecay: number('a number from 0 up', (value) => value >= 0).default(0),
+  /** As `label_smoothing` of `tf.losses.softmax_cross_entropy`, for the loss of the steps; evaluations take labels as they are. */
+  labelSmoothing: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).default(0),
+  /** Keep moving averages of the weights, for evaluation and use; see `withMovingAverages`. Slim's are around 0.9999. */
+  movingAverageDecay: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
+  /** How much pictures of each class count in the loss of the steps; see `resolveClassWeights`. */
+  classWeights: z.union([z.literal(['none', 'balanced']), z.record(text, aboveZero)], classWeightsText).default('none'),
+  /** The most that an element of the gradient, with weight decay, may be; as `tf.clip_by_value`. */
+  clipValue: aboveZero.exactOptional(),
+  /** The most that the norm of all gradients together may be, after that; as `tf.clip_by_global_norm`. */
+  clipNorm: aboveZero.exactOptional(),
+  /** What the learning rate is multiplied by, by the scope of the variables; the longest scope counts. */
+  multipliers: z.record(text, aboveZero, 'an object of factors by scope').exactOptional(),
   /** See `createPreprocessing`. */
   augment: list.default(['none']),
   batchSize: whole(1).default(32),
+  /** Batches in a step: their gradients make one update, as those of a batch so many times as large would. */
+  accumulate: whole(1).default(1),
   /** Times that every picture is seen: this or `steps`. Default 10. */
   epochs: whole(1).exactOptional(),
   /** Updates: this or `epochs`. */

@@ -6,12 +6,15 @@ import {
   resolve,
   type Session,
   splitGraph,
+  type TrainingOptions,
   type TrainingSession,
 } from '@graftjs/core';
 import { pictureSize } from './check-inputs.js';
 import type { FrozenPrefix } from './events.js';
 import { FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
-import { optimizers } from './optimizers.js';
+import { withMovingAverages } from './moving-averages.js';
+import { resolveMultipliers } from './multipliers.js';
+import { optimizers } from './optimizers/optimizers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
@@ -60,6 +63,21 @@ function whyNot(record: RunRecord, bytes: number, { limit = 8 * 2 ** 30 }: Featu
   return undefined;
 }
 
+function trainingOptions(record: RunRecord): TrainingOptions {
+  const { trained: trainable, weightDecay, labelSmoothing, clipValue, clipNorm, multipliers } = record;
+  const decay = record.movingAverageDecay;
+  const optimizer = pick('optimizer', record.optimizer, optimizers)();
+  return {
+    trainable,
+    optimizer: decay === undefined ? optimizer : withMovingAverages(optimizer, decay),
+    weightDecay,
+    labelSmoothing,
+    ...(clipValue !== undefined && { clipValue }),
+    ...(clipNorm !== undefined && { clipNorm }),
+    ...(multipliers && { multipliers: resolveMultipliers(trainable, multipliers) }),
+  };
+}
+
 /**
  * Opens what a run trains on. Where the network begins with a frozen part, and features may be kept, that part is a session
  * of its own, and the training session takes what it gives.
@@ -73,10 +91,10 @@ export async function openRunSessions(
   { files, features: options }: Pick<RunOptions, 'files' | 'features'>,
 ): Promise<RunSessions> {
   const engine = resolve(container, ENGINE, record.engine.name);
-  const { trained: trainable, weightDecay, workers } = record;
-  const optimizer = pick('optimizer', record.optimizer, optimizers)();
+  const { weightDecay, workers } = record;
+  const training = trainingOptions(record);
   const where = { ...(record.engine.device !== undefined && { device: record.engine.device }) };
-  const split = options && splitGraph(graph, new Set(trainable));
+  const split = options && splitGraph(graph, new Set(record.trained));
   let frozen: FrozenPrefix | undefined;
   if (options && split) {
     const prefix = await engine.open(split.prefix, where);
@@ -85,10 +103,10 @@ export async function openRunSessions(
     const point = Object.entries(graph.endPoints).find(([, node]) => node === split.prefix.output);
     frozen = { output: point?.[0] ?? split.prefix.output, bytes, ...(reason !== undefined && { reason }) };
     if (reason === undefined) {
-      const suffix = await engine.openTraining(split.suffix, { trainable, optimizer, weightDecay }, where);
+      const suffix = await engine.openTraining(split.suffix, training, where);
       const preprocessing = createPreprocessing(record.augment);
       return {
-        session: countingDecayOf(prefix, suffix, weightDecay),
+        session: countingDecayOf(prefix, suffix, training.optimizer.decoupledDecay ? 0 : weightDecay),
         weights: joinWeights(graph, prefix, suffix),
         frozen,
         cache: new FeatureCache({ session: prefix, files, options, preprocessing, size: pictureSize(graph), workers }),
@@ -100,6 +118,6 @@ export async function openRunSessions(
     }
     await prefix.close();
   }
-  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay }, where);
+  const session = await engine.openTraining(graph, training, where);
   return { session, weights: session, ...(frozen && { frozen }), close: () => session.close() };
 }

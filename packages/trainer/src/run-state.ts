@@ -10,7 +10,7 @@ const runState = z.strictObject({
   step: count,
   /** Epochs begun: 1 during the first. */
   epoch: count,
-  /** Of the last step's batch, without weight decay. */
+  /** Of the last step, without weight decay. */
   loss: z.number(),
   /** The last evaluation, and the step that it was made after. */
   evaluation: scores.nullable(),

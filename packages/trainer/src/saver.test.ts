@@ -7,7 +7,7 @@ import { onnxEngine } from '@graftjs/engine-onnx';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readCheckpoint } from '../test/checkpoints.js';
 import { temporaryFolder, tinyNet } from '../test/tiny.js';
-import { adam } from './optimizers.js';
+import { adam } from './optimizers/adam.js';
 import { Saver } from './saver.js';
 import { initialState } from './training-loop.js';
 

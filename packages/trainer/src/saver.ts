@@ -1,5 +1,6 @@
 import { type CheckpointFormat, type FileSystem, GraftError, RunError, type TensorSource } from '@graftjs/core';
 import { firstNotFinite } from './first-not-finite.js';
+import { averageName } from './moving-averages.js';
 import { restoreVariables } from './restore.js';
 import { type RunState, readRunState, writeRunState } from './run-state.js';
 import type { Weights } from './weights.js';
@@ -130,11 +131,18 @@ export class Saver {
     for (const name of leaving) await this.#files.remove(`${this.#folder}/${name}`);
   }
 
-  /** Copies a step's checkpoint into weights: variables, and in a training session slots and scalars. */
-  async restore(weights: Weights, step: number): Promise<void> {
+  /**
+   * Copies a step's checkpoint into weights: variables, and in a training session slots and scalars.
+   * @param averages gives variables their moving average where the checkpoint has one
+   */
+  async restore(weights: Weights, step: number, { averages = false } = {}): Promise<void> {
     const reader = await this.#format.open(this.pathOf(step), this.#files);
+    const nameOf = (variable: string): string => {
+      const average = averageName(variable);
+      return averages && reader.tensors.has(average) ? average : variable;
+    };
     try {
-      await restoreVariables(weights, reader, weights.variables.keys());
+      await restoreVariables(weights, reader, weights.variables.keys(), nameOf);
     } finally {
       await reader.close();
     }
@@ -142,6 +150,7 @@ export class Saver {
 
   /**
    * Restores the newest checkpoint that can be read, or the best as the newest state has it.
+   * @param averages as in `restore`
    * @param onUnreadable called for each newer one that cannot be
    * @returns the state that was saved with the newest, and the step that was restored; undefined where there is no
    * checkpoint
@@ -149,14 +158,18 @@ export class Saver {
    */
   async restoreNewest(
     weights: Weights,
-    { prefer = 'newest', onUnreadable }: { prefer?: 'newest' | 'best'; onUnreadable?: OnUnreadable } = {},
+    {
+      prefer = 'newest',
+      averages = false,
+      onUnreadable,
+    }: { prefer?: 'newest' | 'best'; averages?: boolean; onUnreadable?: OnUnreadable } = {},
   ): Promise<{ state: RunState; step: number } | undefined> {
     const failures: string[] = [];
     for (const newest of (await this.steps()).reverse()) {
       try {
         const state = await readRunState(`${this.pathOf(newest)}${stateSuffix}`, this.#files);
         const step = prefer === 'best' && state.best ? state.best.step : newest;
-        await this.restore(weights, step);
+        await this.restore(weights, step, { averages });
         return { state, step };
       } catch (error) {
         if (!GraftError.isInstance(error)) throw error;

@@ -10,6 +10,7 @@ import { type FeatureSource, stepsPerEpoch, type TrainingBatch, trainingBatches 
 import { pictureSize } from './check-inputs.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
+import { usingAverages } from './moving-averages.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
 import type { Saver } from './saver.js';
@@ -29,6 +30,8 @@ export interface TrainingParts {
   readonly train: Split;
   readonly test: Split;
   readonly totalSteps: number;
+  /** By label; default: 1 each. */
+  readonly classWeights?: Float32Array;
   readonly onEvent?: (event: RunEvent) => void;
   readonly signal?: AbortSignal;
 }
@@ -57,11 +60,13 @@ export class TrainingLoop {
    * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
    */
   async run(): Promise<RunState> {
-    const { run, weights, train, preprocessing, totalSteps, features } = this.#parts;
-    const { batchSize, workers, seed } = run.record;
+    const { run, weights, train, preprocessing, totalSteps, features, classWeights } = this.#parts;
+    const { batchSize, accumulate, workers, seed } = run.record;
     const size = pictureSize(weights.graph);
-    const options = { size, preprocessing, batchSize, workers, seed, from: this.#state.step, to: totalSteps };
-    const batches = trainingBatches(train, { ...options, ...(features && { features: features.train }) });
+    const steps = { from: this.#state.step, to: totalSteps };
+    const options = { size, preprocessing, batchSize, accumulate, workers, seed, ...steps };
+    const optional = { ...(features && { features: features.train }), ...(classWeights && { classWeights }) };
+    const batches = trainingBatches(train, { ...options, ...optional });
     try {
       for (;;) {
         await this.#stopIfAborted();
@@ -83,8 +88,8 @@ export class TrainingLoop {
 
   #evaluationIsDue(): boolean {
     const { step } = this.#state;
-    const { batchSize, evalEvery } = this.#parts.run.record;
-    const every = evalEvery ?? stepsPerEpoch(this.#parts.train.labels.length, batchSize);
+    const { batchSize, accumulate, evalEvery } = this.#parts.run.record;
+    const every = evalEvery ?? stepsPerEpoch(this.#parts.train.labels.length, batchSize, accumulate);
     return step > 0 && (this.#isLast() || step % every === 0);
   }
 
@@ -108,13 +113,18 @@ export class TrainingLoop {
   async #step(batches: AsyncGenerator<TrainingBatch>): Promise<void> {
     const { session, schedule, run, totalSteps, onEvent } = this.#parts;
     const started = performance.now();
-    const batch = (await batches.next()).value as TrainingBatch;
-    const learningRate = schedule(batch.step);
-    const { loss } = await session.accumulate(batch);
+    const learningRate = schedule(this.#state.step);
+    let batch: TrainingBatch;
+    let [loss, pictures] = [0, 0];
+    do {
+      batch = (await batches.next()).value as TrainingBatch;
+      loss += (await session.accumulate(batch)).loss;
+      pictures += batch.labels.length;
+    } while (!batch.endsStep);
     const totalLoss = loss + session.decayLoss();
     if (!Number.isFinite(totalLoss)) throw this.#notFinite(`The loss is ${totalLoss}`, learningRate);
     await session.update(learningRate);
-    const imagesPerSecond = (1000 * batch.labels.length) / (performance.now() - started);
+    const imagesPerSecond = (1000 * pictures) / (performance.now() - started);
     const [step, epoch] = [batch.step + 1, batch.epoch + 1];
     this.#state = { ...this.#state, step, epoch, loss };
     await run.appendMetrics({ type: 'step', step, epoch, loss, totalLoss, learningRate, imagesPerSecond });
@@ -141,7 +151,8 @@ export class TrainingLoop {
     const onProgress = (done: number, count: number) => onEvent?.({ type: 'evaluating', step, done, count });
     const optional = { ...(features && { features: features.test }), ...(signal && { signal }) };
     const options = { preprocessing, batchSize, workers, onProgress, ...optional };
-    const result = await evaluate(session, test, classes, options).catch(async (error: unknown) => {
+    const evaluated = usingAverages(session, () => evaluate(session, test, classes, options));
+    const result = await evaluated.catch(async (error: unknown) => {
       if (GraftError.isInstance(error) && error.code === 'run/not-finite') {
         throw this.#notFinite('The network gives no numbers any more', schedule(step - 1), error);
       }

@@ -114,8 +114,24 @@ describe('finetune, evaluate, inspect, predict', () => {
       '--engine',
       'onnx',
     ];
+    const updates = [
+      '--moving-average-decay',
+      '0.9',
+      '--class-weights',
+      'balanced',
+      '--label-smoothing',
+      '0.1',
+      '--clip-norm',
+      '2',
+      '--clip-value',
+      '0.5',
+      '--accumulate',
+      '2',
+      '--multiplier',
+      'vgg_a/logits=2',
+    ];
     const { status, stderr } = await graft(
-      finetune(run, ...args, ...more, ...rest, '--device', 'cpu', '--classes', '10'),
+      finetune(run, ...args, ...more, ...rest, ...updates, '--device', 'cpu', '--classes', '10'),
     );
     expect(status).toBe(0);
     expect(stderr).toMatch(
@@ -133,6 +149,13 @@ describe('finetune, evaluate, inspect, predict', () => {
       learningRate: 0.003,
       schedule: 'cosine,warmup=2',
       weightDecay: 0.001,
+      labelSmoothing: 0.1,
+      classWeights: 'balanced',
+      movingAverageDecay: 0.9,
+      clipNorm: 2,
+      clipValue: 0.5,
+      accumulate: 2,
+      multipliers: { 'vgg_a/logits': 2 },
       augment: ['flip', 'crop'],
       batchSize: 20,
       steps: 6,
@@ -206,6 +229,9 @@ describe('wrong usage', () => {
     [['--learning-rate', '-1'], /--learning-rate.*'-1'.*a number above 0/],
     [['--dropout', '1'], /--dropout.*'1'.*from 0 to below 1/],
     [['--seed', '4294967296'], /--seed.*from 0 to 4294967295/],
+    [['--clip-norm', '0'], /--clip-norm.*'0'.*a number above 0/],
+    [['--multiplier', 'a=1,b'], /--multiplier.*'a=1,b'.*NAME=FACTOR/],
+    [['--multiplier', 'a=0'], /--multiplier.*'a=0'.*numbers above 0/],
     [['--train', ','], /--train.*one or several names/],
     [['--corrupt', 'ignore'], /--corrupt.*skip, refuse/],
   ])('%j', async (args, message) => {
@@ -219,6 +245,7 @@ describe('wrong usage', () => {
       [['--epochs', '2', '--steps', '3'], /one of the two/],
       [['--classes', '4'], /4 classes.*has 10/],
       [['--optimizer', 'lion'], /no optimizer 'lion'/],
+      [['--class-weights', 'pink=2'], /no class 'pink'/],
       [['--schedule', 'step'], /no schedule 'step'/],
       [['--device', 'cuda'], /'cuda'\. Accepted: cpu/],
       [['--train', 'vgg_a/fc8'], /No variable begins with 'vgg_a\/fc8'/],

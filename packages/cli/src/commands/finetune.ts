@@ -5,7 +5,7 @@ import { finetune, optimizers, parseRunConfig, type RunConfigInput, type RunOpti
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
-import { list, number, wholeNumber } from '../option-values.js';
+import { factors, list, number, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
@@ -33,8 +33,15 @@ interface Options {
   readonly learningRate?: number;
   readonly schedule?: string;
   readonly weightDecay?: number;
+  readonly labelSmoothing?: number;
+  readonly classWeights?: 'none' | 'balanced' | Record<string, number>;
+  readonly movingAverageDecay?: number;
+  readonly clipValue?: number;
+  readonly clipNorm?: number;
+  readonly multiplier?: Record<string, number>;
   readonly augment?: string[];
   readonly batchSize?: number;
+  readonly accumulate?: number;
   readonly epochs?: number;
   readonly steps?: number;
   readonly evalEvery?: number;
@@ -100,8 +107,15 @@ function configOf(options: Options): RunConfigInput {
     learningRate: options.learningRate,
     schedule: options.schedule,
     weightDecay: options.weightDecay,
+    labelSmoothing: options.labelSmoothing,
+    classWeights: options.classWeights,
+    movingAverageDecay: options.movingAverageDecay,
+    clipValue: options.clipValue,
+    clipNorm: options.clipNorm,
+    multipliers: options.multiplier,
     augment: options.augment,
     batchSize: options.batchSize,
+    accumulate: options.accumulate,
     epochs: options.epochs,
     steps: options.steps,
     evalEvery: options.evalEvery,
@@ -182,11 +196,42 @@ export function addFinetune(program: Command): void {
     .option('--schedule <schedule>', shown('the learning rate over the run', defaults.schedule))
     .option(
       '--weight-decay <factor>',
-      shown("Slim's L2 regularization of weights", defaults.weightDecay),
+      shown("Slim's L2 regularization of weights; decoupled with adamw", defaults.weightDecay),
       number('a number from 0 on', (x) => x >= 0),
     )
+    .option(
+      '--label-smoothing <share>',
+      shown('what of each label is spread over all classes', defaults.labelSmoothing),
+      number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
+    )
+    .option(
+      '--class-weights <weights>',
+      shown('none, balanced, or CLASS=WEIGHT,...: how much pictures count in the loss', defaults.classWeights),
+      (text) => (text === 'none' || text === 'balanced' ? text : factors(text)),
+    )
+    .option(
+      '--clip-value <limit>',
+      'hold each element of the gradient between -limit and limit',
+      number('a number above 0', (x) => x > 0),
+    )
+    .option(
+      '--clip-norm <limit>',
+      'scale the gradients down where their norm is above the limit',
+      number('a number above 0', (x) => x > 0),
+    )
+    .option(
+      '--multiplier <factors>',
+      'SCOPE=FACTOR,...: multiply the learning rate of scopes; the longest counts',
+      factors,
+    )
+    .option(
+      '--moving-average-decay <decay>',
+      'keep moving averages of the weights, for evaluation and use (default: none)',
+      number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
+    )
     .option('--augment <names>', shown('none, flip, crop (or crop,flip), vgg or inception', defaults.augment), list)
-    .option('--batch-size <n>', shown('pictures in a step', defaults.batchSize), wholeFromOne)
+    .option('--batch-size <n>', shown('pictures in a batch', defaults.batchSize), wholeFromOne)
+    .option('--accumulate <k>', shown('batches whose gradients make one step', defaults.accumulate), wholeFromOne)
     .option('--epochs <n>', shown('how often every picture is seen', defaults.epochs), wholeFromOne)
     .option('--steps <n>', 'steps, instead of epochs', wholeFromOne)
     .option('--eval-every <steps>', 'evaluate every so many steps (default: after each epoch)', wholeFromOne)

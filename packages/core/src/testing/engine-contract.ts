@@ -1,115 +1,23 @@
-import { GraphBuilder, type Value } from '../builder.js';
 import { elementCount } from '../dtype.js';
-import type { Engine, Session, TrainingSession } from '../engine.js';
+import type { Engine } from '../engine.js';
 import type { Graph } from '../graph.js';
-import type { Optimizer } from '../optimizer.js';
 import { type ContractCase, check, checkClose, checkFails } from './contract.js';
-import { formulaPicture, formulaVariable, uniform } from './formula.js';
+import {
+  below,
+  classes,
+  exampleInputs,
+  labels,
+  network,
+  networks,
+  simple,
+  size,
+  training,
+  variablesOf,
+  writeAll,
+} from './engine-networks.js';
+import { uniform } from './formula.js';
 import { crossEntropy, evaluateGraph } from './reference.js';
-
-const classes = 3;
-const size = { height: 9, width: 7, channels: 3 };
-
-/** A picture, `layers`, and a dense layer on whatever they give. */
-function network(layers: (graph: GraphBuilder, x: Value) => Value, dtype: 'uint8' | 'float32' = 'float32'): Graph {
-  const graph = new GraphBuilder('net', { name: 'images', shape: [size.height, size.width, size.channels], dtype });
-  const features = layers(graph, graph.input);
-  const kernel = [features.shape[0]!, features.shape[1]!] as const;
-  const logits = graph.conv2d(features, {
-    name: 'out',
-    channels: classes,
-    kernel,
-    padding: 'VALID',
-    activation: 'none',
-  });
-  return graph.build(graph.reshape(logits, { name: 'logits', shape: [classes] }), ['out']);
-}
-
-/** A trained layer below the one under test, so that the gradient has to pass through it. */
-const below = (graph: GraphBuilder, x: Value): Value => graph.conv2d(x, { name: 'below', channels: 6, kernel: 3 });
-
-/** Networks that have every operation in them, in every form that it can take. */
-const networks: Readonly<Record<string, Graph>> = {
-  'a 3x3 convolution, SAME': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3 })),
-  'a convolution of many channels': network((g, x) =>
-    g.conv2d(g.conv2d(x, { name: 'below', channels: 40, kernel: 1 }), { name: 'c', channels: 4, kernel: [3, 2] }),
-  ),
-  'a 3x3 convolution, VALID': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, padding: 'VALID' }),
-  ),
-  'a strided convolution, SAME': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, strides: 2 }),
-  ),
-  'a strided convolution that leaves a rest, VALID': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 2, strides: [3, 2], padding: 'VALID' }),
-  ),
-  'a dilated convolution': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, dilations: 2 }),
-  ),
-  'a strided, dilated, unevenly padded convolution without biases': network((g, x) =>
-    g.conv2d(below(g, x), {
-      name: 'c',
-      channels: 5,
-      kernel: [3, 2],
-      strides: 2,
-      dilations: [1, 2],
-      padding: [2, 0, 1, 3],
-      biases: false,
-    }),
-  ),
-  'a padding wider than the kernel': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 4, kernel: 1, padding: [1, 2, 0, 1] }),
-  ),
-  'a 1x1 convolution': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 1 })),
-  'a dense layer on a dense layer': network((g, x) =>
-    g.conv2d(below(g, x), { name: 'c', channels: 8, kernel: [9, 7], padding: 'VALID' }),
-  ),
-  'max pooling': network((g, x) => g.maxPool(below(g, x), { name: 'p', kernel: 2 })),
-  'max pooling with overlap, SAME': network((g, x) =>
-    g.maxPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
-  ),
-  'average pooling, SAME': network((g, x) =>
-    g.avgPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
-  ),
-  'average pooling that leaves a rest': network((g, x) => g.avgPool(below(g, x), { name: 'p', kernel: 2 })),
-  'local response normalization': network((g, x) =>
-    g.lrn(below(g, x), { name: 'n', depthRadius: 1, bias: 2, alpha: 0.3, beta: 0.75 }),
-  ),
-  'global average pooling': network((g, x) => g.mean(below(g, x), { name: 'm' })),
-  'a reshape of a picture': network((g, x) => g.reshape(below(g, x), { name: 'r', shape: [7, 9, 6] })),
-  'dropout at rest': network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 1 })),
-  'normalized bytes': network((g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: 1 / 64 }), 'uint8'),
-};
-
-/** `w -= rate * gradient`, with a slot that counts the updates. */
-const counting: Optimizer = {
-  name: 'counting',
-  slots: [{ name: 'Count', initial: 0.5 }],
-  scalars: [{ name: 'power', initial: 0.5 }],
-  update(weights, gradient, [count], rate) {
-    for (let i = 0; i < weights.length; i++) {
-      weights[i]! -= rate * gradient[i]!;
-      count![i]! += 1;
-    }
-  },
-  advance(scalars) {
-    scalars[0]! *= 0.5;
-  },
-};
-
-function variablesOf(graph: Graph): Map<string, Float32Array> {
-  return new Map(graph.variables.map(({ name, shape }) => [name, formulaVariable(name, shape)]));
-}
-
-function writeAll(session: Session, variables: ReadonlyMap<string, Float32Array>): void {
-  for (const [name, values] of variables) session.write(name, values);
-}
-
-function exampleInputs(graph: Graph, count: number): Uint8Array | Float32Array {
-  const length = count * elementCount(graph.input.shape);
-  if (graph.input.dtype === 'uint8') return formulaPicture('inputs', length / 3, 1);
-  return Float32Array.from(uniform('inputs', length), (u) => 2 * u - 1);
-}
+import { updateLaws } from './update-laws.js';
 
 /** The loss of a batch by the reference, weight decay left out. */
 function referenceLoss(
@@ -151,19 +59,7 @@ function differences(
   });
 }
 
-const labels = Int32Array.from([2, 0, 1]);
 const tolerance = 1e-4;
-
-async function training(
-  engine: Engine,
-  graph: Graph,
-  options: { trainable?: readonly string[]; weightDecay?: number } = {},
-): Promise<TrainingSession> {
-  const { trainable = graph.variables.map(({ name }) => name), weightDecay = 0 } = options;
-  const session = await engine.openTraining(graph, { trainable, optimizer: counting, weightDecay });
-  writeAll(session, variablesOf(graph));
-  return session;
-}
 
 async function checkForward(engine: Engine, graph: Graph): Promise<void> {
   const session = await engine.open(graph);
@@ -199,7 +95,6 @@ async function checkGradient(engine: Engine, graph: Graph): Promise<void> {
   await session.close();
 }
 
-const simple = networks['a 3x3 convolution, SAME']!;
 const dropping = network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 0.7 }));
 
 /** Laws that a session keeps besides the numbers of each operation. */
@@ -379,6 +274,6 @@ export function engineContract(engine: Engine): ContractCase[] {
       { name: `runs ${name}`, run: () => checkForward(engine, graph) },
       { name: `differentiates ${name}`, run: () => checkGradient(engine, graph) },
     ]),
-    ...Object.entries(laws).map(([name, law]) => ({ name, run: () => law(engine) })),
+    ...Object.entries({ ...laws, ...updateLaws }).map(([name, law]) => ({ name, run: () => law(engine) })),
   ];
 }

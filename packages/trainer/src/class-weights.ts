@@ -1,0 +1,29 @@
+import { pick } from '@graftjs/core';
+
+/** `none`: 1 each. `balanced`: by inverse frequency. Or weights by the names of classes; those not named have 1. */
+export type ClassWeights = 'none' | 'balanced' | Readonly<Record<string, number>>;
+
+/**
+ * How much a picture of each class counts in the loss. With `balanced`, `pictures / (classes * pictures of the class)`: every
+ * class counts the same, and the mean over all pictures is 1.
+ * @param classes names, in the order of labels
+ * @param labels of the training split
+ * @returns undefined where all are 1
+ * @throws UsageError `usage/unknown-name` for a name that is no class
+ */
+export function resolveClassWeights(
+  setting: ClassWeights,
+  classes: readonly string[],
+  labels: Int32Array,
+): Float32Array | undefined {
+  if (setting === 'none') return undefined;
+  if (setting === 'balanced') {
+    const counts = new Float64Array(classes.length);
+    for (const label of labels) counts[label]! += 1;
+    // Of a class without pictures, no weight is ever asked for.
+    return Float32Array.from(counts, (count) => labels.length / (classes.length * Math.max(count, 1)));
+  }
+  const known = Object.fromEntries(classes.map((name) => [name, true]));
+  for (const name of Object.keys(setting)) pick('class', name, known);
+  return Float32Array.from(classes, (name) => (Object.hasOwn(setting, name) ? setting[name]! : 1));
+}
