@@ -1,0 +1,63 @@
+"""VGG-16 in PyTorch: train, head, infer."""
+
+import torch
+import torchvision
+from report import report_end, settings, time_steps
+from torch import nn
+from torchvision.models.vgg import cfgs, make_layers
+
+torch.set_num_threads(settings['threads'])
+batch, size, task = settings['batch'], settings['size'], settings['task']
+layout = torch.channels_last if settings['channelsLast'] else torch.contiguous_format
+
+
+class Vgg16(nn.Module):
+    """The layers of torchvision's, with a first dense layer that takes pictures of any size from 32."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = make_layers(cfgs['D'])
+        self.hidden = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(512 * (size // 32) ** 2, 4096), nn.ReLU(inplace=True), nn.Dropout(),
+            nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(),
+        )
+        self.last = nn.Linear(4096, 1000)
+
+    def forward(self, images):
+        return self.last(self.hidden(self.features(images)))
+
+
+torch.manual_seed(1)
+mean = torch.tensor([123.68, 116.78, 103.94]).view(1, 3, 1, 1)
+images = torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8)
+labels = torch.randint(0, 1000, (batch,))
+model = Vgg16().to(memory_format=layout)
+
+
+def inputs():
+    return (images.permute(0, 3, 1, 2).float() - mean).contiguous(memory_format=layout)
+
+
+if task == 'infer':
+    model.eval()
+
+    def step():
+        with torch.inference_mode():
+            model(inputs())
+
+else:
+    model.train()
+    if task == 'head':
+        model.requires_grad_(False)
+        model.last.requires_grad_(True)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-5, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs()), labels).backward()
+        optimizer.step()
+
+
+time_steps(batch, step)
+report_end({'PyTorch': torch.__version__, 'torchvision': torchvision.__version__})

@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { drawPictures } from './draw-pictures.js';
+import type { Settings } from './protocol.js';
+import { finish, type Program } from './system-process.js';
+
+/** What may be chosen for a short run. */
+export interface Scale {
+  /** Pictures of a step. */
+  readonly batch: number;
+  /** Height and width of the pictures in pixels. */
+  readonly size: number;
+  /** Measured steps of a process. */
+  readonly steps: number;
+  /** Times that each system runs, in turn with the others. */
+  readonly rounds: number;
+}
+
+/** A system that is measured, in a process of its own. */
+export interface System {
+  readonly name: string;
+  readonly program: Program;
+  readonly settings?: Pick<Settings, 'channelsLast'>;
+}
+
+export interface Benchmark {
+  /** One line: what is measured. */
+  readonly description: string;
+  readonly defaults: Scale;
+  readonly task: string;
+  /** The one whose speed is compared with all others' stands first. */
+  readonly systems: readonly System[];
+  /** The label of what is compared where the first system reports several. */
+  readonly base?: string;
+  /** Makes, once, what the systems read in `folder`. */
+  prepare?(scale: Scale, threads: number, folder: string): Promise<Partial<Settings>>;
+}
+
+const node = (script: string): Program => ({ runtime: 'node', script });
+const torch = (script: string): Program => ({ runtime: 'torch', script });
+const tensorflowVgg: Program = { runtime: 'tensorflow', script: 'tensorflow_vgg_16.py' };
+
+const peersOfVgg: readonly System[] = [
+  { name: 'PyTorch, NCHW', program: torch('torch_vgg_16.py'), settings: { channelsLast: false } },
+  { name: 'PyTorch, channels_last', program: torch('torch_vgg_16.py'), settings: { channelsLast: true } },
+  { name: 'TensorFlow, tf_slim', program: tensorflowVgg },
+];
+
+/** A full V1 checkpoint, written by TensorFlow. */
+async function writeCheckpoint({ size }: Scale, threads: number, folder: string): Promise<Partial<Settings>> {
+  const checkpoint = join(folder, `vgg_16-${size}px.ckpt`);
+  if (!existsSync(checkpoint)) {
+    const draft = `${checkpoint}.draft`;
+    const settings = {
+      system: '',
+      task: 'checkpoint',
+      batch: 1,
+      steps: 0,
+      warmup: 0,
+      size,
+      threads,
+      checkpoint: draft,
+    };
+    await finish(tensorflowVgg, settings, folder);
+    await rename(draft, checkpoint);
+  }
+  return { checkpoint };
+}
+
+async function drawTraining({ batch, steps }: Scale, _threads: number, folder: string): Promise<Partial<Settings>> {
+  const scratch = join(folder, 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch, { recursive: true });
+  return { pictures: await drawPictures(folder, batch * steps), scratch };
+}
+
+/** All benchmarks by name. */
+export const benchmarks: Readonly<Record<string, Benchmark>> = {
+  'train-vgg_16': {
+    description: 'A training step of VGG-16: all layers, SGD with momentum, dropout as published',
+    defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
+    task: 'train',
+    systems: [{ name: 'Graft', program: node('graft-train.js') }, ...peersOfVgg],
+  },
+  'train-vgg_16-head': {
+    description: 'A training step of VGG-16: only fc8, nothing kept of the frozen layers between steps',
+    defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
+    task: 'head',
+    systems: [{ name: 'Graft', program: node('graft-train.js') }, ...peersOfVgg],
+  },
+  'infer-vgg_16': {
+    description: 'VGG-16 from pictures to logits',
+    defaults: { batch: 8, size: 224, steps: 5, rounds: 2 },
+    task: 'infer',
+    systems: [
+      { name: 'Graft', program: node('graft-infer.js') },
+      { name: 'onnxruntime-node, weights as initializers', program: node('onnxruntime-infer.js') },
+      ...peersOfVgg,
+    ],
+  },
+  'restore-vgg_16': {
+    description: 'All variables of VGG-16 from a V1 checkpoint into a session',
+    defaults: { batch: 1, size: 224, steps: 3, rounds: 2 },
+    task: 'restore',
+    systems: [
+      { name: 'Graft', program: node('graft-restore.js') },
+      { name: 'TensorFlow, Saver.restore', program: tensorflowVgg },
+    ],
+    prepare: writeCheckpoint,
+  },
+  'head-epochs': {
+    description: 'Epochs of a run that trains only fc8 of VGG-16 and keeps what the frozen layers make of a picture',
+    defaults: { batch: 32, size: 224, steps: 4, rounds: 1 },
+    task: 'head',
+    systems: [{ name: 'Graft', program: node('graft-head-epochs.js') }],
+    base: 'Graft, further epochs',
+    prepare: drawTraining,
+  },
+  loader: {
+    description: 'JPEG pictures of 500 x 375 pixels from an image folder as batches: alone, and beside a training step',
+    defaults: { batch: 32, size: 224, steps: 24, rounds: 2 },
+    task: 'loader',
+    systems: [
+      { name: 'Graft', program: node('graft-loader.js') },
+      { name: 'PyTorch, DataLoader', program: torch('torch_loader.py') },
+    ],
+    base: 'Graft, batches alone',
+    prepare: drawTraining,
+  },
+};

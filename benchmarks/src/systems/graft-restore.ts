@@ -1,0 +1,18 @@
+import ckptSlim from '@graftjs/ckpt-slim';
+import { createContainer } from '@graftjs/core';
+import { nodeFileSystem as files } from '@graftjs/core/node';
+import { onnxEngine } from '@graftjs/engine-onnx';
+import { openCheckpoint, restoreVariables } from '@graftjs/trainer';
+import { reportEnd, settings, timeSteps } from './report.js';
+import { buildVgg16 } from './vgg-16.js';
+
+const { size, checkpoint } = settings;
+const container = createContainer([ckptSlim]);
+const session = await onnxEngine.open(buildVgg16({ size }));
+await timeSteps(0, async () => {
+  const reader = await openCheckpoint(checkpoint!, container, files);
+  await restoreVariables(session, reader, session.variables.keys());
+  await reader.close();
+});
+reportEnd();
+await session.close();

@@ -1,0 +1,18 @@
+import { onnxEngine } from '@graftjs/engine-onnx';
+import { momentum, selectTrainable } from '@graftjs/trainer';
+import { randomPictures } from './random-pictures.js';
+import { reportEnd, settings, timeSteps } from './report.js';
+import { buildVgg16, initialize } from './vgg-16.js';
+
+const { batch, size, threads, task } = settings;
+const graph = buildVgg16({ size });
+const trainable = selectTrainable(graph, task === 'head' ? 'head' : 'all');
+const session = await onnxEngine.openTraining(graph, { trainable, optimizer: momentum() }, { threads });
+initialize(session);
+const pictures = randomPictures(batch, size);
+await timeSteps(batch, async (seed) => {
+  await session.accumulate({ ...pictures, seed });
+  await session.update(1e-5);
+});
+reportEnd();
+await session.close();

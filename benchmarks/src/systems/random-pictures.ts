@@ -1,0 +1,10 @@
+import { createRandom } from '@graftjs/trainer';
+
+/** Pictures of noise, NHWC bytes, and a class of 1000 for each. */
+export function randomPictures(count: number, size: number): { inputs: Uint8Array; labels: Int32Array } {
+  const random = createRandom(1);
+  return {
+    inputs: Uint8Array.from({ length: count * size * size * 3 }, () => random.below(256)),
+    labels: Int32Array.from({ length: count }, () => random.below(1000)),
+  };
+}
