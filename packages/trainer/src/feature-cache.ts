@@ -1,4 +1,12 @@
-import { elementCount, type FileSystem, type Preprocessing, RunError, type Session, type Split } from '@graftjs/core';
+import {
+  elementCount,
+  type FileSystem,
+  type Graph,
+  type Preprocessing,
+  RunError,
+  type Session,
+  type Split,
+} from '@graftjs/core';
 import { type FeatureSource, readPictures } from './batches.js';
 
 /** Where features are kept between runs. */
@@ -28,6 +36,9 @@ const batchPictures = 32;
 const digestBytes = 32;
 const suffix = '.features';
 
+/** Bytes that a cache may have where nothing is said. */
+export const defaultLimit = 8 * 2 ** 30;
+
 const digest = async (...parts: readonly Uint8Array[]): Promise<Uint8Array> => {
   const [only] = parts;
   const whole = parts.length === 1 ? only! : Uint8Array.from(parts.flatMap((part) => [...part]));
@@ -39,12 +50,12 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toSt
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, index) => byte === b[index]);
 
 /** The bytes on disk of the features of a split with so many pictures. */
-export function featureBytes(session: Session, pictures: number): number {
-  return pictures * 4 * outputSize(session) + Math.ceil(pictures / chunkPictures) * digestBytes;
+export function featureBytes(prefix: Graph, pictures: number): number {
+  return pictures * 4 * outputSize(prefix) + Math.ceil(pictures / chunkPictures) * digestBytes;
 }
 
-function outputSize({ graph }: Session): number {
-  return elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
+function outputSize({ nodes, output }: Graph): number {
+  return elementCount(nodes.find(({ name }) => name === output)!.shape);
 }
 
 /**
@@ -62,8 +73,8 @@ export class FeatureCache {
 
   constructor(parts: FeatureCacheParts) {
     this.#parts = parts;
-    this.#size = outputSize(parts.session);
-    this.#limit = parts.options.limit ?? 8 * 2 ** 30;
+    this.#size = outputSize(parts.session.graph);
+    this.#limit = parts.options.limit ?? defaultLimit;
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 } from '@graftjs/core';
 import { pictureSize } from './check-inputs.js';
 import type { FrozenPrefix } from './events.js';
-import { FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
+import { defaultLimit, FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
 import { withMovingAverages } from './moving-averages.js';
 import { resolveMultipliers } from './multipliers.js';
 import { optimizers } from './optimizers/optimizers.js';
@@ -55,7 +55,7 @@ function countingDecayOf(prefix: Session, session: TrainingSession, weightDecay:
   };
 }
 
-function whyNot(record: RunRecord, bytes: number, { limit = 8 * 2 ** 30 }: FeatureCacheOptions): string | undefined {
+function whyNot(record: RunRecord, bytes: number, { limit = defaultLimit }: FeatureCacheOptions): string | undefined {
   const { augment } = record;
   if (augment.some((name) => name !== 'none'))
     return `augmentation (${augment.join(', ')}) makes each picture another one every time`;
@@ -97,12 +97,12 @@ export async function openRunSessions(
   const split = options && splitGraph(graph, new Set(record.trained));
   let frozen: FrozenPrefix | undefined;
   if (options && split) {
-    const prefix = await engine.open(split.prefix, where);
-    const bytes = pictures.reduce((sum, count) => sum + featureBytes(prefix, count), 0);
+    const bytes = pictures.reduce((sum, count) => sum + featureBytes(split.prefix, count), 0);
     const reason = whyNot(record, bytes, options);
     const point = Object.entries(graph.endPoints).find(([, node]) => node === split.prefix.output);
     frozen = { output: point?.[0] ?? split.prefix.output, bytes, ...(reason !== undefined && { reason }) };
     if (reason === undefined) {
+      const prefix = await engine.open(split.prefix, where);
       const suffix = await engine.openTraining(split.suffix, training, where);
       const preprocessing = createPreprocessing(record.augment);
       return {
@@ -116,7 +116,6 @@ export async function openRunSessions(
         },
       };
     }
-    await prefix.close();
   }
   const session = await engine.openTraining(graph, training, where);
   return { session, weights: session, ...(frozen && { frozen }), close: () => session.close() };
