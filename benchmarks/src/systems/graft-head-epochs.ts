@@ -6,6 +6,7 @@ import dataFolder from '@graftjs/data-folder';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
 import { finetune } from '@graftjs/trainer';
+import { startPictureWorkers } from '@graftjs/trainer/node';
 import { reportEnd, reportMeasure, settings } from './report.js';
 
 const epochs = 4;
@@ -27,6 +28,7 @@ await finetune(
     files,
     folder: join(scratch!, 'run'),
     features: { folder: join(scratch!, 'features') },
+    startWorkers: startPictureWorkers,
     onEvent(event) {
       if (event.type === 'start') begun = performance.now();
       if (event.type !== 'step' || event.step % steps !== 0) return;

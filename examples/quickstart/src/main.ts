@@ -9,6 +9,7 @@ import dataFolder from '@graftjs/data-folder';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
 import { finetune, openRun, predict, type RunResult } from '@graftjs/trainer';
+import { startPictureWorkers } from '@graftjs/trainer/node';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { drawEmoji } from './emoji.js';
@@ -46,6 +47,7 @@ async function train(
     files,
     folder: join(runs, name),
     features: { folder: join(home, 'features') },
+    startWorkers: startPictureWorkers,
     onEvent(event) {
       if (event.type === 'start') progress.start(event.totalSteps, 0, { loss: '-', rate: '-' });
       if (event.type === 'step')

@@ -6,3 +6,8 @@ export function cacheFolder(): string {
   const { GRAFT_CACHE, XDG_CACHE_HOME } = process.env;
   return GRAFT_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'graft');
 }
+
+/** Where downloads go, and are looked for, where no folder is named. */
+export function dataFolder(): string {
+  return join(cacheFolder(), 'data');
+}

@@ -1,5 +1,11 @@
 export { type Composition, compose } from './compose.js';
 export { type Conversion, convertCheckpoint } from './convert-checkpoint.js';
+export { type Examination, examine } from './doctor/examine.js';
+export type { CacheReport } from './doctor/examine-caches.js';
+export type { EngineHealth } from './doctor/examine-engines.js';
+export type { PluginReport } from './doctor/examine-plugins.js';
+export type { SystemReport } from './doctor/examine-system.js';
+export type { Problem } from './doctor/problem.js';
 export { type InspectedTensor, type Inspection, inspectCheckpoint } from './inspect-checkpoint.js';
 export {
   type ForwardOracle,

@@ -14,7 +14,7 @@ for (const stream of [process.stdout, process.stderr]) {
 /** 2 for wrong usage, 130 for what the user stopped, else 1. */
 function exitStatus(error: unknown): number {
   if (!GraftError.isInstance(error)) return 1;
-  if (error.code === 'run/aborted') return 130;
+  if (error.code.endsWith('/aborted')) return 130;
   return error.code.startsWith('usage/') ? 2 : 1;
 }
 

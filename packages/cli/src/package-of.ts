@@ -5,6 +5,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['backbone', 'alexnet_', '@graftjs/model-alexnet'],
   ['backbone', 'inception_', '@graftjs/model-inception'],
   ['dataset', 'cifar10', '@graftjs/data-cifar10'],
+  ['download', 'cifar10', '@graftjs/data-cifar10'],
   ['dataset', 'folder', '@graftjs/data-folder'],
   ['picture reader', '', '@graftjs/data-folder'],
   ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],

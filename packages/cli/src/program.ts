@@ -2,6 +2,8 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addConvert } from './commands/convert.js';
 import { addDatasets } from './commands/datasets.js';
+import { addDoctor } from './commands/doctor.js';
+import { addDownload } from './commands/download.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addFinetune } from './commands/finetune.js';
 import { addInspect } from './commands/inspect.js';
@@ -32,6 +34,8 @@ export function createProgram(): Command {
     addInspect,
     addConvert,
     addVerify,
+    addDownload,
+    addDoctor,
   ]) {
     add(program);
   }

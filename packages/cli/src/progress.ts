@@ -9,7 +9,11 @@ export class Progress {
   #label = '';
   #lastLine = performance.now();
 
-  constructor() {
+  readonly #format: (count: number) => string;
+
+  /** @param format writes what is counted: bytes, say, as `34.1 MB` */
+  constructor(format: (count: number) => string = String) {
+    this.#format = format;
     // A bar changes how the terminal wraps lines; that must not stay so when a second Ctrl-C ends the process.
     process.once('exit', () => this.stop());
   }
@@ -22,7 +26,7 @@ export class Progress {
   update(label: string, done: number, total: number, note = ''): void {
     if (!process.stderr.isTTY) {
       if (performance.now() - this.#lastLine >= lineInterval)
-        this.line(`${label} ${done}/${total}${note && `, ${note}`}`);
+        this.line(`${label} ${this.#format(done)}/${this.#format(total)}${note && `, ${note}`}`);
       return;
     }
     if (label !== this.#label) this.stop();
@@ -33,6 +37,10 @@ export class Progress {
         barsize: 24,
         clearOnComplete: true,
         etaBuffer: 50,
+        formatValue: (value, options, type) =>
+          type === 'value' || type === 'total'
+            ? this.#format(value)
+            : cliProgress.Format.ValueFormat(value, options, type),
       });
       this.#bar.start(total, done, { label, note });
     }

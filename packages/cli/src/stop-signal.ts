@@ -1,13 +1,18 @@
 /**
- * A signal that the user's first Ctrl-C gives; the second ends the process at once, with status 130.
+ * A signal that the user's first Ctrl-C gives; the second ends the process at once, by the signal itself: threads that are
+ * busy would hold up `process.exit`.
  * @param onStop called at the first
  */
 export function createStopSignal(onStop: () => void): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-    onStop();
+    if (!controller.signal.aborted) {
+      controller.abort();
+      onStop();
+      return;
+    }
+    process.off('SIGINT', interrupt);
+    process.kill(process.pid, 'SIGINT');
   };
   process.on('SIGINT', interrupt);
   return { signal: controller.signal, release: () => process.off('SIGINT', interrupt) };

@@ -42,9 +42,13 @@ export function graft(
 }
 
 /** Runs the command, and each time that its standard error has the next of some lines, sends it SIGINT. */
-export function graftInterrupted(args: readonly string[], lines: readonly RegExp[]): Promise<Outcome> {
+export function graftInterrupted(
+  args: readonly string[],
+  lines: readonly RegExp[],
+  { cwd = packageFolder }: { cwd?: string } = {},
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [bin, ...args], { cwd: packageFolder });
+    const child = spawn(process.execPath, [bin, ...args], { cwd });
     const waiting = [...lines];
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => {
@@ -56,7 +60,8 @@ export function graftInterrupted(args: readonly string[], lines: readonly RegExp
       waiting.shift();
       child.kill('SIGINT');
     });
-    child.on('close', (status) => resolve({ status, stdout, stderr }));
+    // A shell gives 128 and the signal's number for a process that a signal ended.
+    child.on('close', (status, signal) => resolve({ status: signal === 'SIGINT' ? 130 : status, stdout, stderr }));
   });
 }
 

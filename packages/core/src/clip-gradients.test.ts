@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clipGradients } from './clip-gradients.js';
+import { clipByValue, clipScale, squaresChunk, sumOfSquares } from './clip-gradients.js';
 import { checkClose } from './testing/index.js';
 
 /**
@@ -36,10 +36,15 @@ const cases = [
   },
 ];
 
-function clipped(gradients: readonly (readonly number[])[], options: Parameters<typeof clipGradients>[1]): number[] {
+function clipped(
+  gradients: readonly (readonly number[])[],
+  { clipValue, clipNorm }: { readonly clipValue?: number; readonly clipNorm?: number },
+): number[] {
   const arrays = gradients.map((values) => Float32Array.from(values));
-  clipGradients(arrays, options);
-  return arrays.flatMap((values) => [...values]);
+  if (clipValue !== undefined) for (const array of arrays) clipByValue(array, clipValue);
+  const squares = arrays.reduce((sum, array) => sum + sumOfSquares(array), 0);
+  const scale = clipNorm === undefined ? 1 : clipScale(squares, clipNorm);
+  return arrays.flatMap((values) => [...values].map((value) => value * scale));
 }
 
 it.each(cases)('clips as TensorFlow does: %#', ({ gradients, byNorm, byValue, byBoth }) => {
@@ -56,4 +61,14 @@ it('tells of gradients that are no numbers, as TensorFlow does', () => {
   expect(clipped([[Number.NaN, 1], [0.5]], { clipNorm: 1 })).toEqual([Number.NaN, Number.NaN, Number.NaN]);
   expect(clipped([[Number.NaN, 1]], { clipValue: 0.5 })).toEqual([Number.NaN, 0.5]);
   expect(clipped([[0, 0]], { clipNorm: 1 })).toEqual([0, 0]);
+});
+
+it('adds up squares with the same bits, whole or chunk by chunk', () => {
+  const values = Float32Array.from({ length: 3 * squaresChunk + 77 }, (_, i) => Math.sin(i) * 1000);
+  let sum = 0;
+  for (let from = 0; from < values.length; from += squaresChunk)
+    sum += sumOfSquares(values.subarray(from, from + squaresChunk));
+  expect(sumOfSquares(values)).toBe(sum);
+  const exact = values.reduce((total, value) => total + value * value, 0);
+  expect(Math.abs(sum / exact - 1)).toBeLessThan(1e-12);
 });

@@ -13,6 +13,14 @@ export interface PictureReader {
   read(path: string): Promise<Picture>;
 }
 
+/** How a worker thread reads the pictures of a split by itself. */
+export interface PictureModule {
+  /** URL of a module that exports `readPicture`, a function that takes a key and promises a `Picture`. */
+  readonly url: string;
+  /** The key of picture `index`: anything that can be posted to a thread, such as the path of a file. */
+  key(index: number): unknown;
+}
+
 /** A part of a data set, read picture by picture in any order. */
 export interface Split {
   /** The class of each picture, an index into the data set's `classes`; known without a picture being read. */
@@ -21,6 +29,11 @@ export interface Split {
   id(index: number): string;
   /** Picture `index`, 0 to below `labels.length`; a damaged one is a `DataError` that names it. */
   read(index: number): Promise<Picture>;
+  /**
+   * Lets worker threads read the same pictures, with the same errors, so that decoding costs the calling thread nothing.
+   * Without it, `read` is called here, and what it gives is copied to them.
+   */
+  readonly module?: PictureModule;
 }
 
 /** A data set, open. */
@@ -49,5 +62,7 @@ export interface Dataset {
   readonly name: string;
   /** One line for people, with the layout that it reads. */
   readonly description: string;
+  /** The name of the `Download` that brings it, for a data set that can be had as a whole: `cifar10`. */
+  readonly download?: string;
   open(options: DatasetOptions): Promise<OpenDataset>;
 }

@@ -66,7 +66,7 @@ export interface TrainingOptions {
   readonly labelSmoothing?: number;
   /** Before the optimizer, elements of the gradient with weight decay are held from `-clipValue` to `clipValue`. Default: no limit. */
   readonly clipValue?: number;
-  /** After that, the norm of the gradient over all trained variables is held to this. See `clipGradients`. Default: no limit. */
+  /** After that, the norm of the gradient over all trained variables is held to this. See `clipScale`. Default: no limit. */
   readonly clipNorm?: number;
   /** What the learning rate is multiplied by for a variable. Default: 1 for each. */
   readonly multipliers?: ReadonlyMap<string, number>;
@@ -84,12 +84,42 @@ export interface TrainingSession extends Session {
   update(learningRate: number): Promise<void>;
 }
 
+/**
+ * The bytes that a session takes at most beyond what the process has without it, by the number of examples that it is given
+ * at once: variables, what an optimizer keeps, working memory, and the runtime's own.
+ */
+export type MemoryUse = (examples: number) => number;
+
 /** Where a session runs. */
 export interface SessionOptions {
   /** One of the engine's `devices`. Default: the first. */
   readonly device?: string;
   /** Threads of one operation. Default: as many as there are cores. */
   readonly threads?: number;
+}
+
+/** Something that this machine lacks. */
+export interface Lack {
+  /** `there is no NVIDIA driver (libcuda.so.1)` */
+  readonly what: string;
+  /** What to do about it, with the command where there is one. */
+  readonly remedy?: string;
+}
+
+/** Whether an engine can run on one of its devices, on this machine. */
+export interface DeviceReport {
+  /** One of the engine's `devices`. */
+  readonly device: string;
+  /** Why it cannot; empty where it can. */
+  readonly lacks: readonly Lack[];
+}
+
+/** What an engine finds on this machine. */
+export interface EngineReport {
+  /** The library that it runs on, with its version: `onnxruntime-node 1.30.0`. */
+  readonly runtime: string;
+  /** All of the engine's `devices`. */
+  readonly devices: readonly DeviceReport[];
 }
 
 /** Runs graphs. A plugin registers one under `ENGINE`. Its layouts are its own matter. */
@@ -103,4 +133,10 @@ export interface Engine {
   open(graph: Graph, options?: SessionOptions): Promise<Session>;
   /** Variables start as zeros, slots at their initial values. */
   openTraining(graph: Graph, training: TrainingOptions, options?: SessionOptions): Promise<TrainingSession>;
+  /** Tries what it can run on here, which may take seconds. Absent where an engine cannot tell. */
+  probe?(): Promise<EngineReport>;
+  /** What `openTraining` and a step will take, before anything is opened. Absent where the engine cannot tell. */
+  trainingMemory?(graph: Graph, training: TrainingOptions, options?: SessionOptions): Promise<MemoryUse>;
+  /** What `open` and a prediction of the graph's output will take. Absent where the engine cannot tell. */
+  predictionMemory?(graph: Graph, options?: SessionOptions): Promise<MemoryUse>;
 }

@@ -39,6 +39,9 @@ export class CheckpointError extends GraftError {}
 /** Data that is missing, damaged or not what its layout says. Codes `data/...`. */
 export class DataError extends GraftError {}
 
+/** A file that could not be fetched, is not what it should be, or cannot be put where it was to go. Codes `download/...`. */
+export class DownloadError extends GraftError {}
+
 /** An engine that cannot do what is asked of it on this machine. Codes `engine/...`. */
 export class EngineError extends GraftError {}
 

@@ -9,6 +9,17 @@ export interface ReadableFile {
   close(): Promise<void>;
 }
 
+/** A lock that is held. */
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+/** Why a lock is not to be had. */
+export interface LockHolder {
+  /** Who holds it, for messages: `process 4711 on atlas`. */
+  readonly heldBy: string;
+}
+
 /**
  * The files that a checkpoint format or a run folder needs, so that neither imports Node's: `@graftjs/core/node` has the
  * one on disk. Paths use `/`.
@@ -30,4 +41,9 @@ export interface FileSystem {
   makeFolder(path: string): Promise<void>;
   /** Removes a file; no error where it is missing. */
   remove(path: string): Promise<void>;
+  /**
+   * Takes a lock by the name of `path`, in a folder that exists, without waiting. Nobody else has it until it is released or
+   * the process ends, in whatever way: none is ever left over. It may leave a file at `path`, which is nobody's content.
+   */
+  lock(path: string): Promise<FileLock | LockHolder>;
 }

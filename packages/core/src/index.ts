@@ -8,13 +8,26 @@ export {
   type Value,
 } from './builder.js';
 export type { CheckpointFormat, CheckpointReader, TensorInfo, TensorSource } from './checkpoint.js';
-export { clipGradients } from './clip-gradients.js';
-export type { Dataset, DatasetOptions, OpenDataset, Picture, PictureReader, Split } from './dataset.js';
+export { clipByValue, clipScale, squaresChunk, sumOfSquares } from './clip-gradients.js';
+export type {
+  Dataset,
+  DatasetOptions,
+  OpenDataset,
+  Picture,
+  PictureModule,
+  PictureReader,
+  Split,
+} from './dataset.js';
+export type { Archive, Download } from './download.js';
 export { type DType, dtypeBytes, elementCount, formatShape, type Shape, sameShape } from './dtype.js';
 export type {
   Batch,
   BatchResult,
+  DeviceReport,
   Engine,
+  EngineReport,
+  Lack,
+  MemoryUse,
   Session,
   SessionOptions,
   TrainingOptions,
@@ -23,6 +36,7 @@ export type {
 export {
   CheckpointError,
   DataError,
+  DownloadError,
   EngineError,
   GraftError,
   type GraftErrorOptions,
@@ -32,7 +46,7 @@ export {
   RunError,
   UsageError,
 } from './errors.js';
-export type { FileSystem, ReadableFile } from './files.js';
+export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js';
 export type { Graph, GraphInput, Initializer, Variable } from './graph.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
@@ -42,6 +56,7 @@ export {
   type Container,
   createContainer,
   DATASET,
+  DOWNLOAD,
   definePlugin,
   ENGINE,
   isPlugin,
@@ -62,9 +77,7 @@ export {
 } from './scopes.js';
 export { type SplitGraph, splitGraph } from './split-graph.js';
 export {
-  estimateTrainingMemory,
   type GraphSummary,
   type LayerSummary,
   summarize,
-  type TrainingMemory,
 } from './summary.js';

@@ -18,7 +18,8 @@ export interface Optimizer {
    */
   readonly decoupledDecay?: boolean;
   /**
-   * Updates one variable in place. All arrays but `scalars` are as long as the variable.
+   * Updates one variable in place, element by element: all arrays but `scalars` are as long as the variable, or are the
+   * same part of each, since an engine may hand over a large variable in parts.
    * @param slots in the order of `this.slots`; changed in place
    * @param scalars in the order of `this.scalars`; only read here
    * @param weightDecay the variable's with `decoupledDecay`, else 0: the gradient has it already

@@ -3,6 +3,7 @@ import { type DependencyContainer, container as root } from 'tsyringe';
 import type { Backbone } from './backbone.js';
 import type { CheckpointFormat } from './checkpoint.js';
 import type { Dataset, PictureReader } from './dataset.js';
+import type { Download } from './download.js';
 import type { Engine } from './engine.js';
 import { PluginError } from './errors.js';
 
@@ -19,6 +20,7 @@ const token = <T>(kind: string): Token<T> => Symbol.for(`graftjs.${kind}`) as To
 
 export const BACKBONE = token<Backbone>('backbone');
 export const DATASET = token<Dataset>('dataset');
+export const DOWNLOAD = token<Download>('download');
 export const PICTURE_READER = token<PictureReader>('picture reader');
 export const CHECKPOINT_FORMAT = token<CheckpointFormat>('checkpoint format');
 export const ENGINE = token<Engine>('engine');

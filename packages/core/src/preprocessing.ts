@@ -12,6 +12,11 @@ export interface Random {
 export interface Preprocessing {
   readonly name: string;
   /**
+   * URL of a module that exports it, under any name; mostly `import.meta.url`. Worker threads import it from there. A
+   * preprocessing without one runs on the thread that it was made on.
+   */
+  readonly module?: string;
+  /**
    * A picture for training, drawn with `random`.
    * @returns `size * size * 3` values from 0 to 255, row by row, RGB
    */

@@ -102,35 +102,3 @@ export function summarize(graph: Graph): GraphSummary {
     activationBytes: total('activationBytes'),
   };
 }
-
-/** Bytes that training takes, by what they are for. */
-export interface TrainingMemory {
-  readonly weights: number;
-  readonly gradients: number;
-  /** What the optimizer keeps. */
-  readonly slots: number;
-  /** The batch itself and the result of every operation on it. */
-  readonly activations: number;
-  readonly total: number;
-}
-
-/**
- * Estimates, from the graph alone, what one training step on a whole batch takes when every trainable variable is
- * trained and every activation is kept for the way back. An engine may need less, by cutting the batch into pieces, or
- * more, for its working memory.
- * @param options.slots values that the optimizer keeps for each trained element: 1 for momentum, 2 for Adam
- */
-export function estimateTrainingMemory(
-  graph: Graph,
-  { batchSize, slots }: { readonly batchSize: number; readonly slots: number },
-): TrainingMemory {
-  const { parameters, trainableParameters, activationBytes } = summarize(graph);
-  const inputBytes = dtypeBytes[graph.input.dtype] * elementCount(graph.input.shape);
-  const parts = {
-    weights: dtypeBytes.float32 * parameters,
-    gradients: dtypeBytes.float32 * trainableParameters,
-    slots: dtypeBytes.float32 * trainableParameters * slots,
-    activations: batchSize * (inputBytes + activationBytes),
-  };
-  return { ...parts, total: parts.weights + parts.gradients + parts.slots + parts.activations };
-}

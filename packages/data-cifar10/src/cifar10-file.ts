@@ -25,8 +25,11 @@ export function countRecords(file: ReadableFile): number {
   );
 }
 
+/** What is needed of a file that is read from. */
+type Readable = Pick<ReadableFile, 'path' | 'read'>;
+
 /** Reads bytes of a record; a file that cannot be read is a `DataError` that names it. */
-async function readBytes(file: ReadableFile, record: number, position: number, into: Uint8Array): Promise<void> {
+async function readBytes(file: Readable, record: number, position: number, into: Uint8Array): Promise<void> {
   try {
     await file.read(position, into);
   } catch (cause) {
@@ -66,7 +69,7 @@ export async function readLabels(file: ReadableFile, classes: number, into: Int3
 }
 
 /** Reads the picture of one record: 32 x 32. */
-export async function readPicture(file: ReadableFile, record: number): Promise<Picture> {
+export async function readPicture(file: Readable, record: number): Promise<Picture> {
   const planes = new Uint8Array(3 * plane);
   await readBytes(file, record, record * recordBytes + 1, planes);
   const data = new Uint8Array(3 * plane);

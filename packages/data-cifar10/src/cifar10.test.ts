@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createContainer, DATASET, DataError, type OpenDataset, resolve } from '@graftjs/core';
+import { createContainer, DATASET, DataError, DOWNLOAD, type OpenDataset, resolve } from '@graftjs/core';
 import { datasetContract, fnv1a, uniform } from '@graftjs/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import plugin from './index.js';
+import { type RecordKey, readPicture } from './read-record.js';
 
 const dataset = resolve(createContainer([plugin]), DATASET, 'cifar10');
 const files = ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch'].map(
@@ -109,6 +110,18 @@ describe('cifar10', () => {
     expect(open.splits.test!.id(1)).toBe(`${join(inside, 'test_batch.bin')}#1`);
   });
 
+  it('is what the download that it names unpacks to, as large as that is', async () => {
+    const record = resolve(createContainer([plugin]), DOWNLOAD, dataset.download!);
+    const { entry, bytes, entries } = record.archive!;
+    await mkdir(join(folder, entry));
+    await writeAll(join(folder, entry), [1, 1, 1, 1, 1, 1]);
+    open = await dataset.open({ folder: join(folder, entry) });
+    expect(open.splits.test!.labels).toHaveLength(1);
+    // Six files of 10,000 records, the names, a page, and the folder.
+    expect(6 * 10_000 * 3073).toBeLessThan(bytes);
+    expect(9).toBeLessThanOrEqual(entries);
+  });
+
   it("has the ten names, or those of batches.meta.txt in the file's order", async () => {
     await writeAll(folder, [1, 1, 1, 1, 1, 1]);
     open = await dataset.open({ folder });
@@ -179,6 +192,17 @@ describe('cifar10', () => {
     expect((error as DataError).code).toBe('data/unreadable');
     expect((error as DataError).message).toContain(`${join(folder, 'data_batch_2.bin')} cannot be read at record 3`);
     expect((await open.splits.train!.read(3)).data[0]).toBe(value(fnv1a('data_batch_2.bin'), 2, 0, 0, 0));
+    const elsewhere: unknown = await readPicture(open.splits.train!.module!.key(4) as RecordKey).catch(
+      (error: unknown) => error,
+    );
+    expect(elsewhere).toEqual(error);
+  });
+
+  it('names a file that a thread cannot open', async () => {
+    await expect(readPicture({ path: join(folder, 'gone.bin'), record: 2 })).rejects.toMatchObject({
+      code: 'data/unreadable',
+      message: expect.stringContaining('gone.bin cannot be read at record 2'),
+    });
   });
 
   it('gives its files back on close', async () => {

@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { DataError, type Dataset, type ReadableFile, type Split } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
+import { archiveFolder, cifar10Download } from './cifar10-download.js';
 import { countRecords, readLabels, readPicture } from './cifar10-file.js';
+import type { RecordKey } from './read-record.js';
 
-/** What the archive unpacks to. */
-const archiveFolder = 'cifar-10-batches-bin';
 const trainFiles = [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.bin`);
 const testFiles = ['test_batch.bin'];
 const namesFile = 'batches.meta.txt';
-const address = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
 const knownNames = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 const namesFileBytes = 4096;
 
@@ -30,8 +29,8 @@ async function findFiles(folder: string): Promise<string> {
   throw new DataError(
     'data/missing-files',
     `${at} lacks ${missing.join(', ')} of CIFAR-10's binary version. ${there} Expected: ${expected.join(', ')} there or ` +
-      `in ${archiveFolder} below it. Download ${address}, unpack it, and give the folder that it was unpacked in.`,
-    { details: { folder: at, missing, expected, found, address } },
+      `in ${archiveFolder} below it. Fetch it with graft download cifar10, or unpack ${cifar10Download.address} there.`,
+    { details: { folder: at, missing, expected, found, address: cifar10Download.address } },
   );
 }
 
@@ -88,6 +87,13 @@ async function openSplit(files: readonly ReadableFile[], classes: number): Promi
       const { file, record } = locate(index);
       return readPicture(file, record);
     },
+    module: {
+      url: new URL('./read-record.js', import.meta.url).href,
+      key(index): RecordKey {
+        const { file, record } = locate(index);
+        return { path: file.path, record };
+      },
+    },
   };
 }
 
@@ -100,6 +106,7 @@ async function openSplit(files: readonly ReadableFile[], classes: number): Promi
 export const cifar10: Dataset = {
   name: 'cifar10',
   description: `CIFAR-10's binary version: 32 x 32, ten classes; data_batch_1..5.bin and test_batch.bin, in the folder or in ${archiveFolder}`,
+  download: cifar10Download.name,
   async open(options) {
     const open: ReadableFile[] = [];
     const close = async () => {

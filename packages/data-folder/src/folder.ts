@@ -4,13 +4,13 @@ import { DataError, type Dataset, type DatasetOptions, type OpenDataset, type Sp
 import pMap from 'p-map';
 import { type ClassFolder, type Layout, readLayout } from './folder-layout.js';
 import { checkHeader, readPicture } from './read-picture.js';
+import { readPicture as readSplitPicture, remedy } from './read-split-picture.js';
 import { drawTestPictures } from './stratified-split.js';
 
 type Skipped = OpenDataset['skipped'][number];
 
 /** How many damaged files a message names. */
 const named = 5;
-const remedy = "Mend or remove what is damaged, or open the data set with corrupt 'skip' to leave it out.";
 
 const allClasses = (layout: Layout): readonly ClassFolder[] =>
   'classes' in layout ? layout.classes : Object.values(layout.splits).flat();
@@ -70,15 +70,8 @@ function createSplit(classes: readonly ClassFolder[]): Split {
   return {
     labels,
     id,
-    async read(index) {
-      try {
-        return await readPicture(id(index));
-      } catch (error) {
-        const { code, message, cause, details } = error as DataError;
-        if (code !== 'data/damaged-picture') throw error;
-        throw new DataError(code, `${message}. ${remedy}`, { cause, details });
-      }
-    },
+    read: async (index) => readSplitPicture(id(index)),
+    module: { url: new URL('./read-split-picture.js', import.meta.url).href, key: id },
   };
 }
 

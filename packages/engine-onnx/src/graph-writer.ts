@@ -1,4 +1,5 @@
-import { type Conv2dNode, type DropoutNode, type Graph, GraphError, type Node, type Shape } from '@graftjs/core';
+import type { Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
+import { type Arrangement, arrangedDims, blocksOf } from './arranged-weights.js';
 import type { Layouts } from './layouts.js';
 import type { Lowering, LoweringContext } from './lowering.js';
 import { lowerings } from './lowerings.js';
@@ -10,96 +11,162 @@ export function engineDims(shape: Shape): (number | string)[] {
   return ['N', shape[2]!, shape[0]!, shape[1]!];
 }
 
-/** The ONNX input of a dropout's mask. */
-export const maskName = (node: DropoutNode): string => `${node.name}:mask`;
+/** A value that leaves an ONNX graph or enters it; a node's own name is taken inside. */
+export const valueName = (node: string): string => `${node}:value`;
+
+/** What an ONNX graph is written for. */
+interface WriterOptions {
+  /** Whether dropout drops: masks are inputs then. */
+  readonly dropsOut: boolean;
+  /** Whether it always runs with one example. Default false. */
+  readonly single?: boolean;
+  /** Channels side by side in the runtime's blocked layout, where the writer may use it. Default 1: it may not. */
+  readonly blockSize?: number;
+  /** Nodes whose own values are asked for, so that they cannot disappear in others. */
+  readonly kept?: Iterable<string>;
+}
+
+/** Names of ONNX values that stand for one value, in two layouts. */
+interface Written {
+  plain?: string;
+  blocked?: string;
+}
 
 /** Writes the nodes of a graph, forward, into an ONNX graph. */
 export class GraphWriter implements LoweringContext {
   readonly onnx: OnnxGraph;
+  readonly single: boolean;
+  readonly blockSize: number;
+  /** Values of nodes that this ONNX graph does not compute and takes as inputs. */
+  readonly taken = new Set<string>();
+  /** Variables that are inputs. */
+  readonly variables = new Set<string>();
+  /** Arranged weights that are inputs, by the inputs' names. */
+  readonly arrangements = new Map<string, { readonly weights: string; readonly arrangement: Arrangement }>();
+  /** Dropouts whose masks are inputs, by the inputs' names. */
+  readonly masks = new Map<string, DropoutNode>();
   readonly #graph: Graph;
   readonly #layouts: Layouts;
-  readonly #values = new Map<string, string>();
+  readonly #options: WriterOptions;
+  readonly #values = new Map<string, Written>();
   readonly #shapes: ReadonlyMap<string, Shape>;
-  readonly #variables: ReadonlyMap<string, Shape>;
-  /** Biases by the convolution that takes them along, and the bias nodes that then have nothing left to do. */
-  readonly #fused = new Map<string, string>();
-  readonly #dropsOut: boolean;
+  readonly #variableShapes: ReadonlyMap<string, Shape>;
+  /** The node that is all that reads another one, where its own value is not asked for. */
+  readonly #onlyReaders = new Map<string, Node>();
+  /** Nodes that are written together with their input, whose value then is theirs. */
+  readonly #absorbed = new Set<string>();
 
-  /**
-   * @param dropsOut whether dropout drops: masks are inputs then
-   * @param kept nodes whose own values are asked for, so that they cannot disappear in others
-   */
-  constructor(
-    graph: Graph,
-    layouts: Layouts,
-    options: { readonly dropsOut: boolean; readonly kept?: readonly string[] },
-  ) {
+  constructor(graph: Graph, layouts: Layouts, options: WriterOptions) {
     this.onnx = new OnnxGraph(graph.name);
+    this.single = options.single ?? false;
+    this.blockSize = options.blockSize ?? 1;
     this.#graph = graph;
     this.#layouts = layouts;
-    this.#dropsOut = options.dropsOut;
+    this.#options = options;
     this.#shapes = new Map([
       [graph.input.name, graph.input.shape],
       ...graph.nodes.map((node) => [node.name, node.shape] as const),
     ]);
-    this.#variables = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
-    this.#fuseBiases(new Set(options.kept));
+    this.#variableShapes = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
+    this.#findOnlyReaders(new Set(options.kept));
   }
 
-  #fuseBiases(kept: ReadonlySet<string>): void {
+  #findOnlyReaders(kept: ReadonlySet<string>): void {
     const readers = new Map<string, Node[]>();
     for (const node of this.#graph.nodes)
       for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
-    for (const node of this.#graph.nodes) {
-      const [reader, ...others] = readers.get(node.name) ?? [];
-      if (node.op === 'conv2d' && reader?.op === 'bias' && others.length === 0 && !kept.has(node.name)) {
-        this.#fused.set(node.name, reader.biases);
-        this.#fused.set(reader.name, '');
-      }
+    for (const [name, [reader, ...others]] of readers)
+      if (others.length === 0 && !kept.has(name)) this.#onlyReaders.set(name, reader!);
+  }
+
+  #written(name: string): Written {
+    let found = this.#values.get(name);
+    if (found === undefined) {
+      found = { plain: this.#take(name) };
+      this.#values.set(name, found);
     }
+    return found;
+  }
+
+  /** A value that is computed elsewhere. Pictures that the graph is fed come as NHWC. */
+  #take(name: string): string {
+    const { input } = this.#graph;
+    this.taken.add(name);
+    if (name !== input.name) return this.onnx.input(valueName(name), 'float32', this.dims(name));
+    const fed = this.onnx.input(valueName(name), input.dtype, ['N', ...input.shape]);
+    return input.shape.length === 3 ? this.onnx.add('Transpose', [fed], { perm: [0, 3, 1, 2] }) : fed;
   }
 
   // Lowerings take these out of the context, so they are bound.
   readonly value = (name: string): string => {
-    const found = this.#values.get(name);
-    if (found !== undefined) return found;
-    throw new GraphError('graph/no-node', `${name} is not written yet: the graph's nodes are out of order.`);
+    const written = this.#written(name);
+    written.plain ??= this.onnx.blocked('ReorderOutput', [written.blocked!], { channels: this.shape(name)[2]! });
+    return written.plain;
+  };
+
+  readonly blockedValue = (name: string): string => {
+    const written = this.#written(name);
+    written.blocked ??= this.onnx.blocked('ReorderInput', [written.plain!]);
+    return written.blocked;
+  };
+
+  readonly isBlocked = (name: string): boolean => this.#written(name).blocked !== undefined;
+
+  readonly arranged = (weights: string, arrangement: Arrangement) => {
+    const name = `${weights}:${arrangement}`;
+    const dims = arrangedDims(this.#layouts.dims(weights), arrangement);
+    this.arrangements.set(name, { weights, arrangement });
+    return { value: this.onnx.input(name, 'float32', dims), blocks: blocksOf(dims, this.blockSize) };
   };
 
   readonly shape = (name: string): Shape => this.#shapes.get(name)!;
 
-  readonly variable = (name: string): string => this.onnx.input(name, 'float32', this.#layouts.dims(name));
+  readonly variable = (name: string): string => {
+    this.variables.add(name);
+    return this.onnx.input(name, 'float32', this.#layouts.dims(name));
+  };
 
-  readonly variableShape = (name: string): Shape => this.#variables.get(name)!;
+  readonly variableShape = (name: string): Shape => this.#variableShapes.get(name)!;
 
-  readonly fusedBiases = (node: Conv2dNode): string | undefined => this.#fused.get(node.name);
+  readonly takeBiases = (node: Conv2dNode): string | undefined => {
+    const reader = this.#onlyReaders.get(node.name);
+    if (reader?.op !== 'bias') return undefined;
+    this.#absorbed.add(reader.name);
+    return reader.biases;
+  };
 
-  readonly dropoutMask = (node: DropoutNode): string | undefined =>
-    this.#dropsOut && node.keep < 1 ? this.onnx.input(maskName(node), 'float32', engineDims(node.shape)) : undefined;
+  readonly takeRelu = (node: Conv2dNode): boolean => {
+    const reader = this.#onlyReaders.get(node.name);
+    const last = reader?.op === 'bias' ? this.#onlyReaders.get(reader.name) : reader;
+    if (last?.op !== 'relu') return false;
+    this.#absorbed.add(last.name);
+    return true;
+  };
 
-  /** Declares the graph's input, examples first; pictures come as NHWC. */
-  writeInput(): void {
-    const { name, shape, dtype } = this.#graph.input;
-    const input = this.onnx.input(name, dtype, ['N', ...shape]);
-    this.#values.set(name, shape.length === 3 ? this.onnx.add('Transpose', [input], { perm: [0, 3, 1, 2] }) : input);
+  readonly dropoutMask = (node: DropoutNode): string | undefined => {
+    if (!this.#options.dropsOut || node.keep === 1) return undefined;
+    const name = `${node.name}:mask`;
+    this.masks.set(name, node);
+    return this.onnx.input(name, 'float32', engineDims(node.shape));
+  };
+
+  /** Dims of a node's value, examples first. */
+  dims(name: string): (number | string)[] {
+    return engineDims(this.shape(name));
   }
 
-  /** Writes one node; those that it reads are written. */
-  writeNode(node: Node): void {
-    const taken = node.op === 'bias' && this.#fused.has(node.name);
-    const lowering = lowerings[node.op] as Lowering<Node>;
-    this.#values.set(node.name, taken ? this.value(node.inputs[0]!) : lowering.forward(this, node));
+  /** Writes nodes in their order. Values of others that they read become inputs. */
+  write(nodes: readonly Node[]): void {
+    for (const node of nodes) {
+      const result = this.#absorbed.has(node.name)
+        ? this.#written(node.inputs[0]!)
+        : (lowerings[node.op] as Lowering<Node>).forward(this, node);
+      this.#values.set(node.name, typeof result === 'string' ? { plain: result } : result);
+    }
   }
-}
 
-/** The nodes that the named ones depend on, themselves included, in the graph's order. */
-export function nodesFor(graph: Graph, names: readonly string[]): Node[] {
-  const wanted = new Set(names);
-  const found: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    if (!wanted.has(node.name)) continue;
-    found.unshift(node);
-    for (const name of node.inputs) wanted.add(name);
+  /** Makes the value of a node an output. */
+  give(name: string): void {
+    this.onnx.output(this.value(name), valueName(name), 'float32', this.dims(name));
   }
-  return found;
 }

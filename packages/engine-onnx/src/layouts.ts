@@ -20,6 +20,11 @@ export class Layouts {
     }
   }
 
+  /** True for convolution weights that are kept as OIHW. */
+  isTurned(variable: string): boolean {
+    return this.#turned.has(variable);
+  }
+
   /** The variable's dims in the engine: OIHW, or a dense layer's matrix `[h * w * in, out]`, or its own shape. */
   dims(variable: string): readonly number[] {
     const shape = this.#shapes.get(variable)!;

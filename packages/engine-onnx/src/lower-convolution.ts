@@ -1,4 +1,5 @@
 import { type Conv2dNode, elementCount, type Shape } from '@graftjs/core';
+import { blocksOf } from './arranged-weights.js';
 import { type GradientContext, type Lowering, type LoweringContext, onnxPads } from './lowering.js';
 
 /** Sizes of a convolution: height, width and channels of its input and of its output, and its kernel. */
@@ -38,7 +39,7 @@ function toPicture(context: LoweringContext, rows: string, [height, width, chann
 const dense: Lowering<Conv2dNode> = {
   forward(context, node) {
     const x = toRows(context, context.value(node.inputs[0]!), context.shape(node.inputs[0]!));
-    const biases = context.fusedBiases(node);
+    const biases = context.takeBiases(node);
     const inputs = [x, context.variable(node.weights), ...(biases ? [context.variable(biases)] : [])];
     return toPicture(context, context.onnx.add('Gemm', inputs), node.shape);
   },
@@ -57,9 +58,12 @@ const dense: Lowering<Conv2dNode> = {
   },
 };
 
+/** From this many places on, turning the weights around costs less than ConvTranspose does. */
+const turning = 10 * 10;
+
 /**
  * The gradient of the input. With strides of 1 it is a convolution of `dy` with the kernel turned around, which is
- * faster than ConvTranspose unless pictures are so small that turning the kernel around costs more.
+ * faster than ConvTranspose, and faster still in the runtime's blocked layout, there and back included.
  */
 function inputGradient(
   context: GradientContext,
@@ -68,30 +72,19 @@ function inputGradient(
   dy: string,
 ): string {
   const { onnx } = context;
-  const weights = context.variable(node.weights);
   const { strides, dilations, padding } = node;
   const reach = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1);
-  if (strides[0] === 1 && strides[1] === 1 && output[0]! * output[1]! >= 28 * 28) {
-    const swapped = onnx.add('Transpose', [weights], { perm: [1, 0, 2, 3] });
-    const whole = -(2 ** 31);
-    const turned = onnx.add('Slice', [
-      swapped,
-      onnx.ints([-1, -1]),
-      onnx.ints([whole, whole]),
-      onnx.ints([2, 3]),
-      onnx.ints([-1, -1]),
-    ]);
-    const [top, bottom, left, right] = [
-      reach[0]! - 1 - padding[0],
-      reach[0]! - 1 - padding[1],
-      reach[1]! - 1 - padding[2],
-      reach[1]! - 1 - padding[3],
-    ];
-    if (Math.min(top, bottom, left, right) >= 0) {
-      const pads = onnxPads([top, bottom, left, right]);
-      return onnx.add('Conv', [dy, turned], { kernel_shape: kernel, pads, dilations });
-    }
+  const pads = padding.map((size, side) => reach[side < 2 ? 0 : 1]! - 1 - size) as [number, number, number, number];
+  const whole = strides[0] === 1 && strides[1] === 1 && pads.every((size) => size >= 0);
+  if (whole && output[0]! * output[1]! >= turning) {
+    const { value: weights, blocks } = context.arranged(node.weights, 'turned');
+    const attributes = { kernel_shape: kernel, pads: onnxPads(pads), dilations, strides };
+    if (!blocks) return onnx.add('Conv', [dy, weights], attributes);
+    const picture = blocks.inputs === 1 ? dy : onnx.blocked('ReorderInput', [dy]);
+    const dx = onnx.blocked('Conv', [picture, weights], attributes);
+    return onnx.blocked('ReorderOutput', [dx], { channels: input[2]! });
   }
+  const weights = context.variable(node.weights);
   // What strides leave over at the bottom and the right was read by no window: its gradient is zero.
   const rest = [0, 1].map(
     (axis) =>
@@ -106,18 +99,42 @@ function inputGradient(
   });
 }
 
-/** Below this many elements of a kernel's window the nine matrix products of a 3x3 kernel are too thin to be fast. */
+/** Below this many elements of a kernel's window the products of its places are too thin to be fast. */
 const thin = 128;
 
+/** From this many places of a picture on, copying it for each place of the kernel costs more than the products gain. */
+const large = 96 * 96;
+
+/** `[N, c, h, w]` as `[c, N, h, w]`, without a copy where there is one example. */
+function channelsFirst({ onnx, single }: GradientContext, value: string, channels: number): string {
+  if (single) return onnx.add('Reshape', [value, onnx.ints([channels, 1, 0, 0])]);
+  return onnx.add('Transpose', [value], { perm: [1, 0, 2, 3] });
+}
+
+/** Products of matrices `[m, k]` and `[n, k]`, over their long axis. */
+const product = ({ onnx }: GradientContext, a: string, b: string) =>
+  onnx.add('MatMul', [a, onnx.add('Transpose', [b], { perm: [1, 0] })]);
+
 /**
- * The gradient of the weights: for each place of the kernel, the product of `dy` `[out, N * h * w]` with the input shifted
- * to that place `[in, N * h * w]`. Batch and place are one long axis, so that nothing is left to be summed.
+ * The gradient of the weights, OIHW: for each place of the kernel, the product of `dy` `[out, N * h * w]` with the input
+ * shifted to that place `[in, N * h * w]`. Batch and place are one long axis, so that nothing is left to be summed.
  */
-function weightsGradient(
+function weightsGradient(context: GradientContext, node: Conv2dNode, at: Sizes, dy: string): string {
+  const { strides, dilations } = node;
+  const { input, output, kernel } = at;
+  const columns = input[2]! * elementCount(kernel) <= thin;
+  if (!columns && elementCount(output.slice(0, 2)) >= large && [...strides, ...dilations].every((size) => size === 1))
+    return fromRowsAndColumns(context, node, at, dy);
+  return fromPlaces(context, node, at, dy, columns);
+}
+
+/** @param joined whether all places make one product */
+function fromPlaces(
   context: GradientContext,
   node: Conv2dNode,
   { input, output, kernel }: Sizes,
   dy: string,
+  joined: boolean,
 ): string {
   const { onnx } = context;
   const [height, width, channels] = [output[0]!, output[1]!, input[2]!];
@@ -127,9 +144,8 @@ function weightsGradient(
   const padded = padding.some((size) => size > 0)
     ? onnx.add('Pad', [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])])
     : x;
-  const channelsFirst = (value: string) => onnx.add('Transpose', [value], { perm: [1, 0, 2, 3] });
-  const picture = channelsFirst(padded);
-  const gradient = onnx.add('Reshape', [channelsFirst(dy), onnx.ints([output[2]!, -1])]);
+  const picture = channelsFirst(context, padded, channels);
+  const gradient = onnx.add('Reshape', [channelsFirst(context, dy, output[2]!), onnx.ints([output[2]!, -1])]);
 
   const shifted: string[] = [];
   for (let row = 0; row < kernel[0]; row++) {
@@ -141,39 +157,86 @@ function weightsGradient(
       );
     }
   }
-  const product = (window: string) => onnx.add('MatMul', [gradient, onnx.add('Transpose', [window], { perm: [1, 0] })]);
   const shape = onnx.ints([output[2]!, channels, ...kernel]);
-  if (channels * elementCount(kernel) <= thin) {
+  if (joined) {
     const rows = shifted.map((value) => onnx.add('Reshape', [value, onnx.ints([channels, 1, -1])]));
     const columns = rows.length === 1 ? rows[0]! : onnx.add('Concat', rows, { axis: 1 });
     const all = onnx.add('Reshape', [columns, onnx.ints([channels * elementCount(kernel), -1])]);
-    return onnx.add('Reshape', [product(all), shape]);
+    return onnx.add('Reshape', [product(context, gradient, all), shape]);
   }
   const places = shifted.map((value) => {
-    const one = product(onnx.add('Reshape', [value, onnx.ints([channels, -1])]));
+    const one = product(context, gradient, onnx.add('Reshape', [value, onnx.ints([channels, -1])]));
     return onnx.add('Reshape', [one, onnx.ints([output[2]!, channels, 1])]);
   });
   return onnx.add('Reshape', [places.length === 1 ? places[0]! : onnx.add('Concat', places, { axis: 2 }), shape]);
 }
 
+/**
+ * The same where strides and dilations are 1, with fewer copies: the input is shifted to the kernel's columns alone, and `dy`,
+ * against it, to its rows.
+ */
+function fromRowsAndColumns(
+  context: GradientContext,
+  node: Conv2dNode,
+  { input, output, kernel }: Sizes,
+  dy: string,
+): string {
+  const { onnx } = context;
+  const [outputs, channels, width] = [output[2]!, input[2]!, output[1]!];
+  const [top, bottom, left, right] = node.padding;
+  const [rows, columns] = kernel;
+  const examples = onnx.add('Shape', [dy], { start: 0, end: 1 });
+  const zeros = (height: number) => {
+    const shape = onnx.add('Concat', [onnx.ints([outputs]), examples, onnx.ints([height, width])], { axis: 0 });
+    return onnx.add('Expand', [onnx.floats([0], []), shape]);
+  };
+  const picture = channelsFirst(context, dy, outputs);
+  const shifts: string[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (row > 0) shifts.push(zeros(row));
+    shifts.push(picture);
+    if (row < rows - 1) shifts.push(zeros(rows - 1 - row));
+  }
+  // [out, N, rows * (h + rows - 1), w], a row of the kernel after the other, as [out * rows, N * (h + rows - 1) * w].
+  const stacked = rows === 1 ? picture : onnx.add('Concat', shifts, { axis: 2 });
+  const perRow = onnx.add('Reshape', [stacked, onnx.ints([outputs, -1, rows, (output[0]! + rows - 1) * width])]);
+  const byRow = context.single ? perRow : onnx.add('Transpose', [perRow], { perm: [0, 2, 1, 3] });
+  const gradients = onnx.add('Reshape', [byRow, onnx.ints([outputs * rows, -1])]);
+  const x = context.value(node.inputs[0]!);
+  const products: string[] = [];
+  for (let column = 0; column < columns; column++) {
+    const pads = [0, 0, top, left - column, 0, 0, bottom, right - (columns - 1 - column)];
+    const shifted = channelsFirst(context, onnx.add('Pad', [x, onnx.ints(pads)]), channels);
+    const one = product(context, gradients, onnx.add('Reshape', [shifted, onnx.ints([channels, -1])]));
+    products.push(onnx.add('Reshape', [one, onnx.ints([outputs, rows, channels, 1])]));
+  }
+  const all = columns === 1 ? products[0]! : onnx.add('Concat', products, { axis: 3 });
+  return onnx.add('Transpose', [all], { perm: [0, 2, 1, 3] });
+}
+
 const general: Lowering<Conv2dNode> = {
   forward(context, node) {
-    const biases = context.fusedBiases(node);
-    const inputs = [
-      context.value(node.inputs[0]!),
-      context.variable(node.weights),
-      ...(biases ? [context.variable(biases)] : []),
-    ];
-    return context.onnx.add('Conv', inputs, {
-      kernel_shape: sizes(context, node).kernel,
+    const { onnx } = context;
+    const [height, width, inputs, outputs] = context.variableShape(node.weights);
+    const attributes = {
+      kernel_shape: [height!, width!],
       pads: onnxPads(node.padding),
       strides: node.strides,
       dilations: node.dilations,
-    });
+    };
+    const biases = context.takeBiases(node);
+    const added = biases ? [context.variable(biases)] : [];
+    const x = node.inputs[0]!;
+    if (!blocksOf([outputs!, inputs!], context.blockSize))
+      return onnx.add('Conv', [context.value(x), context.variable(node.weights), ...added], attributes);
+    const { value: weights, blocks } = context.arranged(node.weights, 'blocked');
+    const picture = blocks!.inputs === 1 ? context.value(x) : context.blockedValue(x);
+    const activation = context.takeRelu(node) ? { activation: 'Relu' } : {};
+    return { blocked: onnx.blocked('Conv', [picture, weights, ...added], { ...attributes, ...activation }) };
   },
   backward(context, node, dy) {
     const at = sizes(context, node);
-    if (context.trains(node.weights)) context.setGradient(node.weights, weightsGradient(context, node, at, dy));
+    if (context.trains(node.weights)) context.addGradient(node.weights, weightsGradient(context, node, at, dy));
     return [context.wantsInput ? inputGradient(context, node, at, dy) : undefined];
   },
 };

@@ -12,7 +12,11 @@ const disjoint = ({ kernel, strides, padding }: MaxPoolNode): boolean =>
   kernel[0] <= strides[0] && kernel[1] <= strides[1] && padding.every((size) => size === 0);
 
 export const lowerMaxPool: Lowering<MaxPoolNode> = {
-  forward: ({ onnx, value }, node) => onnx.add('MaxPool', [value(node.inputs[0]!)], attributes(node)),
+  forward({ onnx, value, blockedValue, isBlocked }, node) {
+    const [x] = node.inputs as [string];
+    if (!isBlocked(x)) return onnx.add('MaxPool', [value(x)], attributes(node));
+    return { blocked: onnx.blocked('MaxPool', [blockedValue(x)], { ...attributes(node), dilations: [1, 1] }) };
+  },
   /** The gradient goes to the largest element of its window, the first of several, as in TensorFlow. */
   backward({ onnx, value, wantsInput }, node, dy) {
     if (!wantsInput) return [undefined];

@@ -1,4 +1,5 @@
 import type { Conv2dNode, DropoutNode, Node, NodeOf, OpName, Shape } from '@graftjs/core';
+import type { Arrangement, Blocks } from './arranged-weights.js';
 import type { OnnxGraph } from './onnx-graph.js';
 
 /**
@@ -7,6 +8,8 @@ import type { OnnxGraph } from './onnx-graph.js';
  */
 export interface LoweringContext {
   readonly onnx: OnnxGraph;
+  /** True where the graph always runs with one example. */
+  readonly single: boolean;
   /** The ONNX value that stands for a node or for the graph's input. */
   value(name: string): string;
   /** The shape of a node or of the graph's input, of one example. */
@@ -15,8 +18,21 @@ export interface LoweringContext {
   variable(name: string): string;
   /** The shape of a variable in TF-Slim's layout. */
   variableShape(name: string): Shape;
-  /** The biases that are added to a convolution and nothing else reads it, so that one ONNX node does both. */
-  fusedBiases(node: Conv2dNode): string | undefined;
+  /**
+   * The biases of a convolution where adding them is all that reads it, and what comes out of `forward` is to have them added;
+   * else undefined.
+   */
+  takeBiases(node: Conv2dNode): string | undefined;
+  /** True where a rectifier is all that reads a convolution with its biases: what comes out of `forward` is to be rectified. */
+  takeRelu(node: Conv2dNode): boolean;
+  /** Channels side by side in the runtime's blocked layout, `[N, c / b, h, w, b]`; 1 where there is none. */
+  readonly blockSize: number;
+  /** `value` in that layout. */
+  blockedValue(name: string): string;
+  /** True where a value is in that layout already. */
+  isBlocked(name: string): boolean;
+  /** Weights of a convolution in another form, and its blocks where it has some. */
+  arranged(weights: string, arrangement: Arrangement): { readonly value: string; readonly blocks: Blocks | undefined };
   /** The mask that a dropout multiplies with; undefined outside of training. */
   dropoutMask(node: DropoutNode): string | undefined;
 }
@@ -27,19 +43,17 @@ export interface GradientContext extends LoweringContext {
   readonly wantsInput: boolean;
   /** True where the variable is trained. */
   trains(variable: string): boolean;
-  /**
-   * The sum of a trained variable's gradients since the last update, in its layout: for a node that can add to it, so that
-   * `setGradient` gets the new sum.
-   */
+  /** Adds to the sum of a trained variable's gradients since the last update, in the variable's layout. */
+  addGradient(variable: string, value: string): void;
+  /** That sum as it is, for a node that adds to it by itself and calls `setGradient` with the new sum. */
   gradientSoFar(variable: string): string;
-  /** Gives the gradient of a trained variable, in the variable's layout. */
-  setGradient(variable: string, value: string): void;
+  setGradient(variable: string, sum: string): void;
 }
 
 /** One operation in ONNX: forward, and the way back. */
 export interface Lowering<N extends Node> {
-  /** Writes the node and gives its value. */
-  forward(context: LoweringContext, node: N): string;
+  /** Writes the node and gives its value, or one in the runtime's blocked layout. */
+  forward(context: LoweringContext, node: N): string | { readonly blocked: string };
   /**
    * Given the gradient `dy` of the node's value, sets those of its variables and gives that of each input; undefined
    * where it is not wanted.

@@ -1,41 +1,72 @@
 import { type Engine, EngineError, type Graph, type SessionOptions, UsageError } from '@graftjs/core';
+import { ArrangedWeights } from './arranged-weights.js';
+import { findBlockSize } from './blocked-layout.js';
+import { cpuOnly, type Devices } from './devices.js';
+import { type Executor, executeHere } from './executor.js';
 import { Layouts } from './layouts.js';
-import { createSession, type SessionParts } from './onnx-session.js';
+import { predictionMemory, trainingMemory } from './memory.js';
+import { createSession } from './onnx-session.js';
 import { createTrainingSession } from './onnx-training-session.js';
 import type { Runtime } from './runtime.js';
+import type { Budgets, SessionParts } from './session-parts.js';
 import { VariableStore } from './variable-store.js';
 
-/**
- * The engine on an ONNX Runtime package, which is loaded when the first session is opened.
- * @param load gives the package: `() => import('onnxruntime-node')`
- */
-export function createOnnxEngine(load: () => Promise<Runtime>): Engine {
-  const devices = ['cpu'];
-  async function parts(graph: Graph, options: SessionOptions): Promise<SessionParts> {
-    if (options.device !== undefined && !devices.includes(options.device)) {
+const defaultBudgets: Budgets = { piece: 8 * 2 ** 20, kept: 2 * 2 ** 30, prediction: 32 * 2 ** 20 };
+
+/** @param start gives what runs the graphs; called once, when the first session is opened */
+export function createEngine(
+  start: () => Promise<Executor>,
+  budgets = defaultBudgets,
+  devices: Devices = cpuOnly,
+): Engine {
+  let started: Promise<{ executor: Executor; blockSize: number }> | undefined;
+  async function parts(graph: Graph, options: SessionOptions, trained: readonly string[] = []): Promise<SessionParts> {
+    const { device } = options;
+    if (device !== undefined && !devices.names.includes(device)) {
       throw new UsageError(
         'usage/device',
-        `The engine onnx does not run on '${options.device}'. Accepted: ${devices.join(', ')}.`,
+        `The engine onnx does not run on '${device}'. Accepted: ${devices.names.join(', ')}.`,
       );
     }
-    let runtime: Runtime;
+    if (device !== undefined) await devices.check(device, graph, trained);
+    started ??= start().then(async (executor) => ({ executor, blockSize: await findBlockSize(executor) }));
+    let runtime: Awaited<typeof started>;
     try {
-      runtime = await load();
+      runtime = await started;
     } catch (cause) {
+      started = undefined;
       throw new EngineError(
         'engine/runtime',
         `The ONNX Runtime package could not be loaded: ${(cause as Error).message}`,
         { cause },
       );
     }
+    const { executor } = runtime;
+    // Only the processor has the blocked layout.
+    const blockSize = device === undefined || device === 'cpu' ? runtime.blockSize : 1;
     const layouts = new Layouts(graph);
-    return { graph, layouts, store: new VariableStore(graph, layouts), runtime, options };
+    const store = new VariableStore(graph, layouts);
+    const arranged = new ArrangedWeights(store, layouts, blockSize);
+    return { graph, layouts, store, arranged, executor, blockSize, budgets, options };
   }
   return {
     name: 'onnx',
     description: 'ONNX Runtime; trains on its inference build',
-    devices,
+    devices: devices.names,
+    ...(devices.probe && { probe: devices.probe }),
     open: async (graph, options = {}) => createSession(await parts(graph, options)),
-    openTraining: async (graph, training, options = {}) => createTrainingSession(await parts(graph, options), training),
+    openTraining: async (graph, training, options = {}) =>
+      createTrainingSession(await parts(graph, options, training.trainable), training),
+    trainingMemory: async (graph, training, options = {}) =>
+      trainingMemory(await parts(graph, options, training.trainable), training),
+    predictionMemory: async (graph, options = {}) => predictionMemory(await parts(graph, options)),
   };
+}
+
+/**
+ * The engine on an ONNX Runtime package, in the thread that uses it; the package is loaded when the first session is opened.
+ * @param load gives the package: `() => import('onnxruntime-web')`
+ */
+export function createOnnxEngine(load: () => Promise<Runtime>): Engine {
+  return createEngine(async () => executeHere(await load()));
 }

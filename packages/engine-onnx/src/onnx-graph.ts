@@ -1,5 +1,6 @@
 import {
   type Attribute,
+  blockedDomain,
   type Dimension,
   type elementType,
   encodeModel,
@@ -44,6 +45,11 @@ export class OnnxGraph {
     return this.addMany(opType, inputs, 1, attributes)[0]!;
   }
 
+  /** Adds an operation of the runtime's blocked layout. */
+  blocked(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    return this.addMany(opType, inputs, 1, attributes, blockedDomain)[0]!;
+  }
+
   addMany(
     opType: string,
     inputs: readonly string[],
@@ -73,7 +79,8 @@ export class OnnxGraph {
     return name;
   }
 
-  encode(): Uint8Array {
+  /** @param guarded whether the file has the output `sentinel` */
+  encode(guarded = false): Uint8Array {
     const rename = (names: readonly string[]) => names.map((name) => this.#renamed.get(name) ?? name);
     return encodeModel({
       name: this.#name,
@@ -81,6 +88,7 @@ export class OnnxGraph {
       inputs: [...this.#inputs.values()],
       outputs: [...this.#outputs.values()],
       constants: [...this.#constants.values()],
+      guarded,
     });
   }
 }

@@ -41,6 +41,8 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly constants: readonly OnnxConstant[];
+  /** Whether it has the output `sentinel`. Default false. */
+  readonly guarded?: boolean;
 }
 
 /** The part of onnx.proto (IR version 10) that Graft writes, with its own field names and numbers. */
@@ -94,8 +96,9 @@ const root = protobuf.Root.fromJSON({
     },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
     TypeProto: {
-      fields: { tensorType: { type: 'Tensor', id: 1 } },
+      fields: { tensorType: { type: 'Tensor', id: 1 }, sequenceType: { type: 'Sequence', id: 4 } },
       nested: {
+        Sequence: { fields: { elemType: { type: 'TypeProto', id: 1 } } },
         Tensor: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
       },
     },
@@ -123,6 +126,25 @@ function valueInfo({ name, type, dims }: OnnxValue): Record<string, unknown> {
   return { name, type: { tensorType: { elemType: elementType[type], shape: { dim } } } };
 }
 
+/** The domain of onnxruntime's operations on pictures whose channels are kept in blocks: `[N, c / b, h, w, b]`. */
+export const blockedDomain = 'com.microsoft.nchwc';
+
+/** An output that comes first and is no tensor. `Executor` tells what for. */
+export const sentinel = 'graft:sentinel';
+
+const sentinelNode = {
+  opType: 'SequenceEmpty',
+  domain: '',
+  name: sentinel,
+  inputs: [],
+  outputs: [sentinel],
+  attributes: {},
+};
+const sentinelInfo = {
+  name: sentinel,
+  type: { sequenceType: { elemType: { tensorType: { elemType: elementType.float32 } } } },
+};
+
 /** The bytes of an ONNX file (ModelProto), operator set 21. */
 export function encodeModel(model: OnnxModel): Uint8Array {
   const message = {
@@ -131,17 +153,20 @@ export function encodeModel(model: OnnxModel): Uint8Array {
     opsetImport: [
       { domain: '', version: 21 },
       { domain: 'com.microsoft', version: 1 },
+      ...(model.nodes.some(({ domain }) => domain === blockedDomain) ? [{ domain: blockedDomain, version: 1 }] : []),
     ],
     graph: {
       name: model.name,
-      node: model.nodes.map(({ opType, domain, name, inputs, outputs, attributes }) => ({
-        input: [...inputs],
-        output: [...outputs],
-        name,
-        opType,
-        domain,
-        attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
-      })),
+      node: [...(model.guarded ? [sentinelNode] : []), ...model.nodes].map(
+        ({ opType, domain, name, inputs, outputs, attributes }) => ({
+          input: [...inputs],
+          output: [...outputs],
+          name,
+          opType,
+          domain,
+          attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+        }),
+      ),
       initializer: model.constants.map(({ name, type, dims, bytes }) => ({
         dims: [...dims],
         dataType: elementType[type],
@@ -149,7 +174,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
         rawData: bytes,
       })),
       input: model.inputs.map(valueInfo),
-      output: model.outputs.map(valueInfo),
+      output: [...(model.guarded ? [sentinelInfo] : []), ...model.outputs.map(valueInfo)],
     },
   };
   return ModelProto.encode(ModelProto.create(message)).finish();

@@ -1,11 +1,13 @@
 import { EngineError, elementCount, formatShape, type Graph, type Optimizer, type Shape } from '@graftjs/core';
+import { Block } from './block.js';
 import type { Layouts } from './layouts.js';
 
 /** Variables and slots in the engine's memory and layouts. */
 export class VariableStore {
   readonly #layouts: Layouts;
   readonly #shapes = new Map<string, Shape>();
-  readonly #arrays = new Map<string, Float32Array>();
+  readonly #blocks = new Map<string, Block<Float32Array>>();
+  readonly #versions = new Map<string, number>();
   /** A slot's variable: it has that one's layout. */
   readonly #owners = new Map<string, string>();
 
@@ -19,7 +21,7 @@ export class VariableStore {
     if (initial !== 0) array.fill(initial);
     this.#shapes.set(name, shape);
     this.#owners.set(name, owner);
-    this.#arrays.set(name, array);
+    this.#blocks.set(name, new Block(array));
   }
 
   /** Declares an optimizer's slots of one variable. */
@@ -27,7 +29,7 @@ export class VariableStore {
     return optimizer.slots.map(({ name, initial }) => {
       const slot = `${variable}/${name}`;
       this.#declare(slot, variable, this.#shapes.get(variable)!, initial);
-      return this.#arrays.get(slot)!;
+      return this.array(slot);
     });
   }
 
@@ -36,7 +38,7 @@ export class VariableStore {
     const all = Float32Array.from(optimizer.scalars, ({ initial }) => initial);
     for (const [index, { name }] of optimizer.scalars.entries()) {
       this.#shapes.set(name, []);
-      this.#arrays.set(name, all.subarray(index, index + 1));
+      this.#blocks.set(name, new Block(all.subarray(index, index + 1)));
     }
     return all;
   }
@@ -46,18 +48,34 @@ export class VariableStore {
     return this.#shapes;
   }
 
-  /** The values as the engine has them; changing them changes the variable. */
-  array(name: string): Float32Array {
-    const found = this.#arrays.get(name);
+  /** Where the values are, as the engine has them. */
+  block(name: string): Block<Float32Array> {
+    const found = this.#blocks.get(name);
     if (found) return found;
     throw new EngineError('engine/no-variable', `There is no variable or slot '${name}' in this session.`, {
-      details: { name, known: [...this.#arrays.keys()] },
+      details: { name, known: [...this.#blocks.keys()] },
     });
+  }
+
+  /** The values as the engine has them; changing them changes the variable. */
+  array(name: string): Float32Array {
+    return this.block(name).array;
+  }
+
+  /** A number that is another one once the values are others. */
+  version(name: string): number {
+    return this.#versions.get(name) ?? 0;
+  }
+
+  /** Says that the values of a variable have changed. */
+  changed(name: string): void {
+    this.#versions.set(name, this.version(name) + 1);
   }
 
   write(name: string, values: Float32Array): void {
     const array = this.array(name);
     this.#check(name, values.length);
+    this.changed(name);
     this.#layouts.toEngine(this.#owners.get(name) ?? name, values, array);
   }
 

@@ -1,6 +1,8 @@
-import { DataError, type Picture, type Preprocessing, type Split } from '@graftjs/core';
-import pMap from 'p-map';
+import { DataError, type PictureModule, type Split } from '@graftjs/core';
+import type { PictureWorkers } from './picture-workers.js';
+import { prefetched } from './prefetched.js';
 import { createRandom, shuffled } from './random.js';
+import { type Preparation, readPictures, threadsFor } from './read-pictures.js';
 import { stream } from './streams.js';
 
 /** Pictures ready for a network, and their classes. */
@@ -32,14 +34,20 @@ export interface FeatureSource {
 }
 
 /** How pictures become batches. */
-export interface BatchOptions {
-  /** Height and width of the network's input. */
-  readonly size: number;
-  readonly preprocessing: Preprocessing;
+export interface BatchOptions extends Omit<Preparation, 'chance'> {
   /** Default 32. */
   readonly batchSize?: number;
-  /** Pictures read at the same time. Default 8. */
-  readonly workers?: number;
+  /**
+   * Who reads and prepares the pictures: this thread, with so many read at the same time, or worker threads
+   * (`startPictureWorkers` of `@graftjs/trainer/node`). A preprocessing that is not Graft's own and names no `module` runs on
+   * this thread even so. The batches are the same, bit by bit. Default 8.
+   */
+  readonly workers?: number | PictureWorkers;
+  /**
+   * Batches that are prepared ahead of the one that is worked on: as many more are in memory. Default 1, and 2 with worker
+   * threads.
+   */
+  readonly prefetch?: number;
   /** What is given instead of the pictures: then neither size nor preprocessing matter. */
   readonly features?: FeatureSource;
 }
@@ -62,6 +70,11 @@ export function stepsPerEpoch(pictures: number, batchSize: number, accumulate = 
   return Math.ceil(pictures / (batchSize * accumulate));
 }
 
+const limitModule = (module: PictureModule, original: (index: number) => number): PictureModule => ({
+  url: module.url,
+  key: (index) => module.key(original(index)),
+});
+
 /**
  * The part of a split that a limit leaves: the first `limit` pictures of a shuffle by the seed, in the split's order. The
  * same seed gives the same pictures, and a larger limit those of a smaller one and more. Without a limit, or with one
@@ -79,73 +92,36 @@ export function limitSplit(split: Split, limit: number | undefined, seed: number
     labels: Int32Array.from(kept, (index) => split.labels[index]!),
     id: (index) => split.id(original(index)),
     read: async (index) => split.read(original(index)),
+    ...(split.module && { module: limitModule(split.module, original) }),
   };
-}
-
-/** Reads, prepares and rounds the pictures at `indices`: NHWC bytes. */
-export async function readPictures(
-  split: Split,
-  indices: Uint32Array,
-  workers: number,
-  size: number,
-  prepare: (index: number, picture: Picture) => Float32Array,
-): Promise<Uint8Array> {
-  const length = size * size * 3;
-  // Clamped arrays round as TensorFlow does: to the nearest, halves to the even one.
-  const bytes = new Uint8ClampedArray(indices.length * length);
-  await pMap(
-    indices.entries(),
-    async ([place, index]) => {
-      bytes.set(prepare(index, await split.read(index)), place * length);
-    },
-    { concurrency: workers },
-  );
-  return new Uint8Array(bytes.buffer);
 }
 
 const labelsAt = (split: Split, indices: Uint32Array): Int32Array =>
   Int32Array.from(indices, (index) => split.labels[index]!);
 
-/** Yields what `load` gives for each of `from` to below `to`, with the next one on its way while one is worked on. */
-async function* prefetched<T>(from: number, to: number, load: (place: number) => Promise<T>): AsyncGenerator<T> {
-  let next: Promise<T> | undefined;
-  try {
-    for (let place = from; place < to; place++) {
-      const current = await (next ?? load(place));
-      next = place + 1 < to ? load(place + 1) : undefined;
-      // Its failure is met when its turn comes, which is not yet.
-      next?.catch(() => {});
-      yield current;
-    }
-  } finally {
-    await next?.catch(() => {});
-  }
-}
+const preparationOf = ({ size, preprocessing, workers }: BatchOptions): Preparation => ({
+  size,
+  preprocessing,
+  ...(workers !== undefined && { workers }),
+});
+
+/** Batches that are prepared ahead: threads need more than one, or those that are done with it would wait for the slowest. */
+const aheadOf = (options: BatchOptions): number => options.prefetch ?? (threadsFor(options) ? 2 : 1);
 
 /**
  * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every picture once, in an order of its own. What a step gets
  * depends on the seed and the step alone (the order on the epoch, a picture's augmentation on epoch and picture, dropout
- * on the step), so a run goes on from any step as if it had never stopped. One batch is read ahead.
+ * on the step), so a run goes on from any step as if it had never stopped.
  */
 export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
-  const {
-    size,
-    preprocessing,
-    batchSize = 32,
-    accumulate = 1,
-    workers = 8,
-    features,
-    classWeights,
-    seed,
-    from = 0,
-    to,
-  } = options;
+  const { batchSize = 32, accumulate = 1, features, classWeights, seed, from = 0, to } = options;
+  const preparation = preparationOf(options);
   const count = split.labels.length;
   const steps = stepsPerEpoch(count, batchSize, accumulate);
   const epochBatches = stepsPerEpoch(count, batchSize);
   const firstBatch = (step: number) => Math.floor(step / steps) * epochBatches + (step % steps) * accumulate;
   let order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
-  yield* prefetched(firstBatch(from), firstBatch(to), async (place) => {
+  yield* prefetched(firstBatch(from), firstBatch(to), aheadOf(options), async (place) => {
     const epoch = Math.floor(place / epochBatches);
     const batch = place % epochBatches;
     const step = epoch * steps + Math.floor(batch / accumulate);
@@ -156,24 +132,22 @@ export async function* trainingBatches(split: Split, options: TrainingBatchOptio
     const labels = labelsAt(split, indices);
     const weights = Float32Array.from(labels, (label) => (classWeights?.[label] ?? 1) / stepPictures);
     const inputs = await (features?.read(indices) ??
-      readPictures(split, indices, workers, size, (index, picture) =>
-        preprocessing.train(picture, size, createRandom(seed, stream.picture, epoch, index)),
-      ));
+      readPictures(split, indices, { ...preparation, chance: { seed, epoch } }));
     const dropoutSeed = createRandom(seed, stream.dropout, place).below(2 ** 32);
     const endsStep = place + 1 === firstBatch(step + 1);
     return { inputs, labels, weights, indices, step, epoch, endsStep, seed: dropoutSeed };
   });
 }
 
-/** Every picture of a split once, in its order, prepared for evaluation. One batch is read ahead. */
+/** Every picture of a split once, in its order, prepared for evaluation. */
 export async function* evaluationBatches(split: Split, options: BatchOptions): AsyncGenerator<PictureBatch> {
-  const { size, preprocessing, batchSize = 32, workers = 8, features } = options;
+  const { batchSize = 32, features } = options;
+  const preparation = preparationOf(options);
   const count = split.labels.length;
-  yield* prefetched(0, stepsPerEpoch(count, batchSize), async (place) => {
+  yield* prefetched(0, stepsPerEpoch(count, batchSize), aheadOf(options), async (place) => {
     const start = place * batchSize;
     const indices = Uint32Array.from({ length: Math.min(batchSize, count - start) }, (_, at) => start + at);
-    const inputs = await (features?.read(indices) ??
-      readPictures(split, indices, workers, size, (_, picture) => preprocessing.evaluate(picture, size)));
+    const inputs = await (features?.read(indices) ?? readPictures(split, indices, preparation));
     return { inputs, labels: labelsAt(split, indices), indices };
   });
 }

@@ -2,14 +2,15 @@ import type { Preprocessing, Session, Split } from '@graftjs/core';
 import { evaluationBatches, type FeatureSource } from './batches.js';
 import { checkClasses, checkSplit, pictureSize } from './check-inputs.js';
 import { ClassificationMetrics, type Evaluation } from './metrics.js';
+import type { PictureWorkers } from './picture-workers.js';
 
 /** How a split is evaluated. */
 export interface EvaluateOptions {
   readonly preprocessing: Preprocessing;
   /** Pictures that the network gets at once. Default 32. */
   readonly batchSize?: number;
-  /** Pictures read at the same time. Default 8. */
-  readonly workers?: number;
+  /** See `BatchOptions`. */
+  readonly workers?: number | PictureWorkers;
   /** What the session takes instead of pictures. */
   readonly features?: FeatureSource;
   /** Ends it before the next batch, with the signal's reason. */

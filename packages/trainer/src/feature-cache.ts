@@ -7,7 +7,11 @@ import {
   type Session,
   type Split,
 } from '@graftjs/core';
-import { type FeatureSource, readPictures } from './batches.js';
+import type { FeatureSource } from './batches.js';
+import type { PictureWorkers } from './picture-workers.js';
+import { prefetched } from './prefetched.js';
+import { readPictures } from './read-pictures.js';
+import { hex, sha256 } from './sha256.js';
 
 /** Where features are kept between runs. */
 export interface FeatureCacheOptions {
@@ -26,7 +30,8 @@ export interface FeatureCacheParts {
   readonly preprocessing: Preprocessing;
   /** Height and width of the pictures. */
   readonly size: number;
-  readonly workers: number;
+  /** See `BatchOptions`. */
+  readonly workers?: number | PictureWorkers;
 }
 
 /** Pictures in a file. */
@@ -38,14 +43,6 @@ const suffix = '.features';
 
 /** Bytes that a cache may have where nothing is said. */
 export const defaultLimit = 8 * 2 ** 30;
-
-const digest = async (...parts: readonly Uint8Array[]): Promise<Uint8Array> => {
-  const [only] = parts;
-  const whole = parts.length === 1 ? only! : Uint8Array.from(parts.flatMap((part) => [...part]));
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', whole as Uint8Array<ArrayBuffer>));
-};
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, index) => byte === b[index]);
 
@@ -87,10 +84,11 @@ export class FeatureCache {
   ): Promise<FeatureSource> {
     const names: string[] = [];
     const count = split.labels.length;
-    for (let start = 0; start < count; start += chunkPictures) {
+    const load = (chunk: number) => this.#pictures(split, chunk * chunkPictures);
+    for await (const inputs of prefetched(0, Math.ceil(count / chunkPictures), 1, load)) {
       options.signal?.throwIfAborted();
-      names.push(await this.#ensure(split, start));
-      options.onProgress?.(Math.min(start + chunkPictures, count));
+      names.push(await this.#ensure(inputs));
+      options.onProgress?.(Math.min(names.length * chunkPictures, count));
     }
     return { read: (indices) => this.#read(split, names, indices) };
   }
@@ -102,22 +100,24 @@ export class FeatureCache {
   /** SHA-256 of the prefix: its graph as JSON, and every variable's bytes. */
   async #prefixDigest(): Promise<Uint8Array> {
     const { session } = this.#parts;
-    const digests = [await digest(new TextEncoder().encode(JSON.stringify(session.graph)))];
+    const digests = [await sha256(new TextEncoder().encode(JSON.stringify(session.graph)))];
     for (const { name } of session.graph.variables)
-      digests.push(await digest(new Uint8Array(session.read(name).buffer)));
-    return digest(...digests);
+      digests.push(await sha256(new Uint8Array(session.read(name).buffer)));
+    return sha256(...digests);
   }
 
-  /** Makes sure that the file with the pictures from `start` on is there and whole; gives its name. */
-  async #ensure(split: Split, start: number): Promise<string> {
-    const { size, preprocessing, workers } = this.#parts;
+  /** The pictures of the file that begins with picture `start`. */
+  #pictures(split: Split, start: number): Promise<Uint8Array> {
     const count = Math.min(chunkPictures, split.labels.length - start);
     const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
-    const inputs = await readPictures(split, indices, workers, size, (_, picture) =>
-      preprocessing.evaluate(picture, size),
-    );
+    return readPictures(split, indices, this.#parts);
+  }
+
+  /** Makes sure that the file of these pictures is there and whole; gives its name. */
+  async #ensure(inputs: Uint8Array): Promise<string> {
+    const count = inputs.length / (this.#parts.size ** 2 * 3);
     this.#prefix ??= await this.#prefixDigest();
-    const name = `${hex(await digest(this.#prefix, await digest(inputs)))}${suffix}`;
+    const name = `${hex(await sha256(this.#prefix, await sha256(inputs)))}${suffix}`;
     this.#own.add(name);
     if (!(await this.#isWhole(name, count))) await this.#write(name, await this.#compute(inputs, count));
     return name;
@@ -144,7 +144,7 @@ export class FeatureCache {
     try {
       const content = new Uint8Array(bytes + digestBytes);
       await file.read(0, content);
-      return sameBytes(await digest(content.subarray(0, bytes)), content.subarray(bytes));
+      return sameBytes(await sha256(content.subarray(0, bytes)), content.subarray(bytes));
     } finally {
       await file.close();
     }
@@ -156,7 +156,7 @@ export class FeatureCache {
     try {
       await files.makeFolder(options.folder);
       await this.#makeRoom(bytes.length + digestBytes);
-      await files.write(this.#path(name), [bytes, await digest(bytes)]);
+      await files.write(this.#path(name), [bytes, await sha256(bytes)]);
     } catch (cause) {
       throw new RunError(
         'run/cannot-write',
@@ -194,7 +194,7 @@ export class FeatureCache {
         await this.#readRecord(name, position, into);
       } catch {
         // Another run made room for its own, or someone emptied the cache.
-        await this.#ensure(split, index - (index % chunkPictures));
+        await this.#ensure(await this.#pictures(split, index - (index % chunkPictures)));
         await this.#readRecord(name, position, into);
       }
     }

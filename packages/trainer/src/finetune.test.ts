@@ -8,7 +8,7 @@ import { runTiny, tinySteps } from '../test/run-tiny.js';
 import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer, tinyNet } from '../test/tiny.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
-import { finetune } from './finetune.js';
+import { finetune, resume } from './finetune.js';
 import { initialValue } from './initializers.js';
 import { openRun } from './open-run.js';
 import type { RunConfigInput } from './run-config.js';
@@ -200,6 +200,27 @@ describe('a training that goes wrong', () => {
     }
   });
 
+  it('ends where the weights are no numbers when they are saved, though the loss before was one', async () => {
+    const config = {
+      ...tinySteps(2),
+      optimizer: 'sgd',
+      learningRate: 1e38,
+      weightDecay: 0,
+      saveEvery: 1,
+      evalEvery: 9,
+    };
+    const folder = `${await temporaryFolder()}/run`;
+    const huge = { ...config, multipliers: { tiny_net: 10 } };
+    const begun = finetune(huge, tinyContainer(), { files, folder });
+    await expect(begun).rejects.toMatchObject({
+      code: 'run/not-finite',
+      message: expect.stringMatching(
+        /^tiny_net\S+ holds no numbers any more after 1 steps.*rate of 1e\+38.*No checkpoint/,
+      ),
+    });
+    expect(await readdir(`${folder}/checkpoints`)).toEqual([]);
+  });
+
   it('ends at an evaluation whose logits are no numbers', async () => {
     const { error } = await failing({ evalEvery: 1 });
     expect(error.details).toEqual({ step: 1, learningRate: 1e30 });
@@ -276,6 +297,25 @@ describe('what is wrong is told before anything is written', () => {
     expect(await readdir(folder)).toEqual(['thesis.tex']);
     expect((await stat(`${folder}/thesis.tex`)).size).toBe(1);
   });
+});
+
+it('a run that does not fit into memory is refused before it starts', async () => {
+  const folder = `${await temporaryFolder()}/run`;
+  const options = { files, folder, availableMemory: 60e6 };
+  await expect(finetune(tinyConfig, tinyContainer(), options)).rejects.toMatchObject({ code: 'run/memory' });
+  await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+  await finetune(tinyConfig, tinyContainer(), { ...options, availableMemory: 4e9 });
+});
+
+it('two runs do not get into one folder, whether it is there before or not', async () => {
+  const folder = `${await temporaryFolder()}/run`;
+  const begun = [1, 2].map(() => finetune(tinySteps(3), tinyContainer(), { files, folder }));
+  const outcomes = await Promise.allSettled(begun);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const refused = outcomes.find((outcome) => outcome.status === 'rejected')!;
+  expect(refused.reason).toMatchObject({ code: 'run/in-use', details: { path: folder } });
+  const resumed = await Promise.allSettled([1, 2].map(() => resume(folder, tinyContainer(), { files })));
+  expect(resumed.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
 });
 
 it('a checkpoint of a training that went wrong is not trained on', async () => {

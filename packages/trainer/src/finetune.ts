@@ -20,6 +20,7 @@ import type { FeatureCache } from './feature-cache.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
 import { optimizers } from './optimizers/optimizers.js';
+import type { PictureWorkers } from './picture-workers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { selectTrainable } from './regimes.js';
 import { openCheckpoint, restoreVariables } from './restore.js';
@@ -109,6 +110,18 @@ async function writeStart(weights: Weights, start: Start | undefined, seed: numb
   if (start) await restoreVariables(weights, start.reader, restored);
 }
 
+/** Who prepares a run's pictures: threads where they can be started, else this one, with so many read at the same time. */
+function startRunWorkers(
+  { workers }: Pick<RunRecord, 'workers'>,
+  { startWorkers }: RunOptions,
+  closing: Closing,
+): number | PictureWorkers | undefined {
+  if (workers === 0 || !startWorkers) return workers || undefined;
+  const threads = startWorkers(workers);
+  closing.push(() => threads.close());
+  return threads;
+}
+
 /** What the frozen part gives of both splits, computed where it is not known yet. */
 async function prepareFeatures(
   { run, cache }: { run: RunFolder; cache: FeatureCache },
@@ -129,9 +142,16 @@ async function prepareFeatures(
   }
 }
 
+interface RunningParts {
+  readonly run: RunFolder;
+  readonly saver: Saver;
+  readonly sessions: RunSessions;
+  readonly workers: number | PictureWorkers | undefined;
+}
+
 /** The loop, once the session holds its weights. */
 async function runLoop(
-  { run, saver, sessions }: { run: RunFolder; saver: Saver; sessions: RunSessions },
+  { run, saver, sessions, workers }: RunningParts,
   data: RunDataset,
   state: RunState,
   options: RunOptions,
@@ -159,6 +179,7 @@ async function runLoop(
   const optional = {
     ...weighting,
     ...(features && { features }),
+    ...(workers !== undefined && { workers }),
     ...(onEvent && { onEvent }),
     ...(signal && { signal }),
   };
@@ -180,8 +201,8 @@ function saverOf(run: RunFolder, container: Container, files: FileSystem): Saver
  * (`evalEvery`), saves after each evaluation (`saveEvery`), and does both at the end.
  * @param options.folder where the run goes: a folder that is empty or not there
  * @throws UsageError, PluginError, DataError, CheckpointError, EngineError by what is wrong; RunError `run/folder-taken`,
- * `run/cannot-write`, `run/aborted` (by the signal; the run can be resumed), `run/not-finite` (the loss is no number
- * any more)
+ * `run/in-use` (another process trains there), `run/cannot-write`, `run/aborted` (by the signal; the run can be resumed),
+ * `run/not-finite` (the loss is no number any more), `run/memory` (it would take more than `availableMemory`)
  */
 export function finetune(
   input: RunConfigInput,
@@ -207,11 +228,15 @@ export function finetune(
     const start = await openStart(config, graph, container, options, closing);
     const trained = selectTrainable(graph, config.train, start?.rows);
     const record: RunRecord = { ...config, model, classes: [...data.classes], trained };
-    const sessions = await openRunSessions(record, graph, container, pictures(data), options);
+    const workers = startRunWorkers(record, options, closing);
+    const sessions = await openRunSessions(record, graph, container, pictures(data), options, workers);
     closing.push(() => sessions.close());
     await writeStart(sessions.weights, start, config.seed);
+    const lock = await RunFolder.lock(folder, files);
+    closing.push(() => lock.release());
     const run = await RunFolder.create(folder, record, files);
-    return runLoop({ run, sessions, saver: saverOf(run, container, files) }, data, initialState(config.seed), options);
+    const parts = { run, sessions, workers, saver: saverOf(run, container, files) };
+    return runLoop(parts, data, initialState(config.seed), options);
   });
 }
 
@@ -225,21 +250,27 @@ export function resume(folder: string, container: Container, options: RunOptions
   const { files, onEvent } = options;
   return closingAll(async (closing) => {
     const run = await RunFolder.open(folder, files);
+    const lock = await RunFolder.lock(folder, files);
+    closing.push(() => lock.release());
     const { record } = run;
     resolveParts(record, container);
     const data = await openRunData(record.dataset, container);
     closing.push(() => data.close());
     checkSameClasses(run.path, record.classes, data.classes);
     const graph = buildGraph(record, container);
-    const sessions = await openRunSessions(record, graph, container, pictures(data), options);
+    const workers = startRunWorkers(record, options, closing);
+    const sessions = await openRunSessions(record, graph, container, pictures(data), options, workers);
     const { weights } = sessions;
     closing.push(() => sessions.close());
     const saver = saverOf(run, container, files);
     const onUnreadable = (path: string, error: GraftError) => onEvent?.({ type: 'unreadable', path, error });
     const restored = await saver.restoreNewest(weights, { onUnreadable });
-    if (!restored) await writeStart(weights, await openStart(record, graph, container, options, closing), record.seed);
+    if (!restored) {
+      await saver.clear();
+      await writeStart(weights, await openStart(record, graph, container, options, closing), record.seed);
+    }
     const state = restored?.state ?? initialState(record.seed);
     await run.cutMetrics(state.metricsSize);
-    return runLoop({ run, sessions, saver }, data, state, options);
+    return runLoop({ run, sessions, saver, workers }, data, state, options);
   });
 }

@@ -26,6 +26,7 @@ export { ftrl } from './optimizers/ftrl.js';
 export { momentum, nesterov, sgd } from './optimizers/gradient-descent.js';
 export { optimizers } from './optimizers/optimizers.js';
 export { rmsprop } from './optimizers/rmsprop.js';
+export type { PictureJob, PictureWorkers } from './picture-workers.js';
 export { type Prediction, type PredictOptions, predict } from './predict.js';
 export { createPreprocessing } from './preprocessing/create-preprocessing.js';
 export { createRandom, shuffled } from './random.js';

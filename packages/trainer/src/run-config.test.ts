@@ -24,7 +24,6 @@ describe('a config', () => {
       accumulate: 1,
       epochs: 10,
       seed: 0,
-      workers: 8,
       checkpointFormat: 'slim-v2',
     });
     expect(parseRunConfig(config)).toEqual(config);

@@ -96,8 +96,11 @@ const shape = {
   earlyStop: whole(1).exactOptional(),
   /** For the order, augmentation, dropout and initial values. */
   seed: whole(0, 2 ** 32 - 1).default(0),
-  /** Pictures read at the same time. */
-  workers: whole(1).default(8),
+  /**
+   * Threads that decode and prepare pictures; 0: none but the calling one. Default: by the cores of the machine that it runs
+   * on, so it is not kept. Without `startWorkers` of the run's options: pictures that are read at the same time.
+   */
+  workers: whole(0).exactOptional(),
   /** What the run's checkpoints are written in. */
   checkpointFormat: text.default('slim-v2'),
 };

@@ -51,6 +51,39 @@ describe('a run folder', () => {
   });
 });
 
+describe('a run folder that a run has taken', () => {
+  it('is refused to another, by who has it, and free again afterwards', async () => {
+    const lock = await RunFolder.lock(folder, files);
+    const inUse = {
+      code: 'run/in-use',
+      message: expect.stringMatching(`${folder} is in use by process ${process.pid} on .*Wait.*Ctrl-C.*another folder`),
+    };
+    await expect(RunFolder.lock(folder, files)).rejects.toMatchObject(inUse);
+    await expect(RunFolder.checkFree(folder, files)).rejects.toMatchObject(inUse);
+    await RunFolder.create(folder, record, files);
+    await expect(RunFolder.checkFree(folder, files)).rejects.toMatchObject(inUse);
+    await lock.release();
+    expect(await readdir(folder)).toEqual(['config.json']);
+    await expect(RunFolder.checkFree(folder, files)).rejects.toMatchObject({ code: 'run/folder-taken' });
+    await (await RunFolder.lock(folder, files)).release();
+  });
+
+  it('can be read', async () => {
+    const lock = await RunFolder.lock(folder, files);
+    await RunFolder.create(folder, record, files);
+    expect((await RunFolder.open(folder, files)).record).toEqual(record);
+    await lock.release();
+  });
+
+  it('is freed of what a killed one had half written, and of nothing else', async () => {
+    await RunFolder.create(folder, record, files);
+    const drafts = ['metrics.jsonl.0123.tmp', 'config.json.0123.tmp'];
+    for (const name of [...drafts, 'lock', 'notes.tmp']) await writeFile(`${folder}/${name}`, '');
+    await (await RunFolder.lock(folder, files)).release();
+    expect(await readdir(folder)).toEqual(['config.json', 'notes.tmp']);
+  });
+});
+
 describe('metrics', () => {
   const line = (step: number, more = '') => `${JSON.stringify({ step, more })}\n`;
 

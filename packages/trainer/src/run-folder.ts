@@ -1,4 +1,4 @@
-import { type FileSystem, RunError } from '@graftjs/core';
+import { type FileLock, type FileSystem, RunError } from '@graftjs/core';
 import { readText } from './read-text.js';
 import { parseRunRecord, type RunRecord } from './run-config.js';
 
@@ -7,17 +7,39 @@ const pieceBytes = 1 << 20;
 
 const newline = 10;
 
+/** The name of the lock, and of the file that it may leave. */
+const lockName = 'lock';
+
+/** What is left of a file of a run that was ended while it was written. */
+const draftPattern = /^(config\.json|metrics\.jsonl)\..+\.tmp$/;
+
+/** What to do about a folder where no run has begun. */
+const elsewhere = 'Choose another folder, or make room in it.';
+
 /** A file system that refuses, as a `RunError` that names the folder. */
-async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function writing<T>(path: string, remedy: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     throw new RunError(
       'run/cannot-write',
-      `The run folder ${path} cannot be written: ${(cause as Error).message}. Choose another folder, or make room in it.`,
+      `The run folder ${path} cannot be written: ${(cause as Error).message}. ${remedy}`,
       { cause, details: { path } },
     );
   }
+}
+
+/** Refuses a path with something in it that is no draft. */
+async function expectFree(path: string, files: FileSystem): Promise<void> {
+  const found = await files.stat(path);
+  if (!found) return;
+  const names = found.kind === 'folder' ? await files.list(path) : [];
+  // What is left of a run that was ended before it had a config is nothing to keep.
+  if (found.kind === 'folder' && names.every((name) => draftPattern.test(name) || name === lockName)) return;
+  const problem = names.includes('config.json')
+    ? 'is a run already. Go on with it by --resume, or choose another folder.'
+    : `is ${found.kind === 'file' ? 'a file' : 'not empty'}. Choose another folder.`;
+  throw new RunError('run/folder-taken', `${path} ${problem}`, { details: { path } });
 }
 
 /**
@@ -44,27 +66,54 @@ export class RunFolder {
     return `${this.path}/metrics.jsonl`;
   }
 
+  /** What to do where the run could not write any more. */
+  get howToGoOn(): string {
+    return `Make room there, and go on with: graft finetune --resume ${this.path}`;
+  }
+
   /**
    * Refuses a path where no run can begin: a file, or a folder with something in it.
-   * @throws RunError `run/folder-taken`
+   * @throws RunError `run/folder-taken`; `run/in-use` where a run in it goes on
    */
   static async checkFree(path: string, files: FileSystem): Promise<void> {
     const found = await files.stat(path);
-    if (!found) return;
-    const names = found.kind === 'folder' ? await files.list(path) : [];
-    // Drafts of a run that was ended before it had a config are nothing to keep.
-    if (found.kind === 'folder' && names.every((name) => name.endsWith('.tmp'))) return;
-    const problem = names.includes('config.json')
-      ? 'is a run already. Go on with it by --resume, or choose another folder.'
-      : `is ${found.kind === 'file' ? 'a file' : 'not empty'}. Choose another folder.`;
-    throw new RunError('run/folder-taken', `${path} ${problem}`, { details: { path } });
+    const isLocked = found?.kind === 'folder' && (await files.list(path)).includes(lockName);
+    if (isLocked) await (await RunFolder.lock(path, files)).release();
+    await expectFree(path, files);
   }
 
-  /** Makes the folder, which must be free, and writes its config. */
+  /**
+   * Takes a folder, which is made where it is missing, for one run that writes in it: until the lock is released or the
+   * process ends. Reading it is open to all. What an ended process has left half written is removed.
+   * @throws RunError `run/in-use` where another has it, `run/cannot-write`
+   */
+  static async lock(path: string, files: FileSystem): Promise<FileLock> {
+    const lock = await writing(path, elsewhere, async () => {
+      await files.makeFolder(path);
+      return files.lock(`${path}/${lockName}`);
+    });
+    if ('heldBy' in lock) {
+      throw new RunError(
+        'run/in-use',
+        `${path} is in use by ${lock.heldBy}, which trains in it. Wait until that has ended, or stop it there by Ctrl-C, or ` +
+          'choose another folder. To look at it meanwhile, by evaluate or predict, is no trouble.',
+        { details: { path, heldBy: lock.heldBy } },
+      );
+    }
+    try {
+      for (const name of await files.list(path)) if (draftPattern.test(name)) await files.remove(`${path}/${name}`);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    return lock;
+  }
+
+  /** Writes the config into a folder, which must be free. */
   static async create(path: string, record: RunRecord, files: FileSystem): Promise<RunFolder> {
-    await RunFolder.checkFree(path, files);
+    await expectFree(path, files);
     const run = new RunFolder(path, record, files);
-    await writing(path, async () => {
+    await writing(path, elsewhere, async () => {
       await files.makeFolder(run.path);
       await files.write(`${run.path}/config.json`, [new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`)]);
     });
@@ -89,7 +138,7 @@ export class RunFolder {
   /** Adds a line to the metrics. */
   async appendMetrics(line: Readonly<Record<string, unknown>>): Promise<void> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-    await writing(this.path, () => this.#files.append(this.metrics, bytes));
+    await writing(this.path, this.howToGoOn, () => this.#files.append(this.metrics, bytes));
   }
 
   /** Bytes in the metrics so far. */
@@ -121,7 +170,7 @@ export class RunFolder {
           yield bytes;
         }
       };
-      await writing(this.path, () => this.#files.write(this.metrics, copy()));
+      await writing(this.path, this.howToGoOn, () => this.#files.write(this.metrics, copy()));
     } finally {
       await file.close();
     }

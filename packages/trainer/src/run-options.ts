@@ -1,6 +1,7 @@
 import type { FileSystem } from '@graftjs/core';
 import type { RunEvent } from './events.js';
 import type { FeatureCacheOptions } from './feature-cache.js';
+import type { PictureWorkers } from './picture-workers.js';
 
 /** What a run needs of its surroundings. */
 export interface RunOptions {
@@ -10,6 +11,16 @@ export interface RunOptions {
    * epoch. Default: nowhere.
    */
   readonly features?: FeatureCacheOptions;
+  /**
+   * Starts the threads that decode and prepare pictures, `workers` of the config: `startPictureWorkers` of
+   * `@graftjs/trainer/node`. Default: the calling thread does it.
+   */
+  readonly startWorkers?: (count?: number) => PictureWorkers;
+  /**
+   * Bytes that the process may still take: a run that would take more, by its engine's reckoning, is refused before it starts.
+   * Default: no limit.
+   */
+  readonly availableMemory?: number;
   /** Called as the run goes on; it must not throw. */
   readonly onEvent?: (event: RunEvent) => void;
   /** Stops the run after the running step, with a checkpoint to resume from. */

@@ -2,19 +2,23 @@ import {
   type Container,
   ENGINE,
   type Graph,
+  type MemoryUse,
   pick,
   resolve,
   type Session,
   splitGraph,
+  sumOfSquares,
   type TrainingOptions,
   type TrainingSession,
 } from '@graftjs/core';
 import { pictureSize } from './check-inputs.js';
+import { checkMemory } from './check-memory.js';
 import type { FrozenPrefix } from './events.js';
 import { defaultLimit, FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
 import { withMovingAverages } from './moving-averages.js';
 import { resolveMultipliers } from './multipliers.js';
 import { optimizers } from './optimizers/optimizers.js';
+import type { PictureWorkers } from './picture-workers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
@@ -29,12 +33,6 @@ export interface RunSessions {
   readonly frozen?: FrozenPrefix;
   readonly cache?: FeatureCache;
   close(): Promise<void>;
-}
-
-function sumOfSquares(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
-  return sum;
 }
 
 /** A training session of the suffix whose loss counts the prefix's weight decay too, as Slim does for frozen layers. */
@@ -88,12 +86,22 @@ export async function openRunSessions(
   graph: Graph,
   container: Container,
   pictures: readonly number[],
-  { files, features: options }: Pick<RunOptions, 'files' | 'features'>,
+  { files, features: options, availableMemory }: Pick<RunOptions, 'files' | 'features' | 'availableMemory'>,
+  workers: number | PictureWorkers | undefined,
 ): Promise<RunSessions> {
   const engine = resolve(container, ENGINE, record.engine.name);
-  const { weightDecay, workers } = record;
+  const { weightDecay } = record;
   const training = trainingOptions(record);
   const where = { ...(record.engine.device !== undefined && { device: record.engine.device }) };
+  const check = async (...uses: readonly (Promise<MemoryUse> | undefined)[]) => {
+    const known = (await Promise.all(uses)).filter((use) => use !== undefined);
+    if (availableMemory !== undefined) checkMemory(graph, known, record.batchSize, availableMemory);
+  };
+  // The test split is predicted with the session that trains: that takes working memory, but no variables again.
+  const evaluating = async (of: Graph): Promise<MemoryUse> => {
+    const use = await engine.predictionMemory?.(of, where);
+    return (examples) => (use ? use(examples) - use(0) : 0);
+  };
   const split = options && splitGraph(graph, new Set(record.trained));
   let frozen: FrozenPrefix | undefined;
   if (options && split) {
@@ -102,6 +110,11 @@ export async function openRunSessions(
     const point = Object.entries(graph.endPoints).find(([, node]) => node === split.prefix.output);
     frozen = { output: point?.[0] ?? split.prefix.output, bytes, ...(reason !== undefined && { reason }) };
     if (reason === undefined) {
+      await check(
+        engine.predictionMemory?.(split.prefix, where),
+        engine.trainingMemory?.(split.suffix, training, where),
+        evaluating(split.suffix),
+      );
       const prefix = await engine.open(split.prefix, where);
       const suffix = await engine.openTraining(split.suffix, training, where);
       const preprocessing = createPreprocessing(record.augment);
@@ -109,7 +122,14 @@ export async function openRunSessions(
         session: countingDecayOf(prefix, suffix, training.optimizer.decoupledDecay ? 0 : weightDecay),
         weights: joinWeights(graph, prefix, suffix),
         frozen,
-        cache: new FeatureCache({ session: prefix, files, options, preprocessing, size: pictureSize(graph), workers }),
+        cache: new FeatureCache({
+          session: prefix,
+          files,
+          options,
+          preprocessing,
+          size: pictureSize(graph),
+          ...(workers !== undefined && { workers }),
+        }),
         async close() {
           await suffix.close();
           await prefix.close();
@@ -117,6 +137,7 @@ export async function openRunSessions(
       };
     }
   }
+  await check(engine.trainingMemory?.(graph, training, where), evaluating(graph));
   const session = await engine.openTraining(graph, training, where);
   return { session, weights: session, ...(frozen && { frozen }), close: () => session.close() };
 }

@@ -1,6 +1,7 @@
 import { CheckpointError, type FileSystem } from '@graftjs/core';
 import * as z from 'zod';
 import { readText } from './read-text.js';
+import { hex, sha256 } from './sha256.js';
 
 const count = z.int().min(0);
 const scores = z.strictObject({ step: count, count, loss: z.number(), top1: z.number(), top5: z.number() });
@@ -30,10 +31,15 @@ export type RunState = z.output<typeof runState>;
 /** An evaluation's scores and the step that it was made after. */
 export type StepScores = z.output<typeof scores>;
 
-/** @throws CheckpointError `checkpoint/state` where the file is not what `writeRunState` writes */
+const checksum = async (state: unknown): Promise<string> =>
+  hex(await sha256(new TextEncoder().encode(JSON.stringify(state))));
+
+/** @throws CheckpointError `checkpoint/state` where the file is not what `writeRunState` wrote, to the last digit */
 export async function readRunState(path: string, files: FileSystem): Promise<RunState> {
   try {
-    return runState.parse(JSON.parse(await readText(path, files)));
+    const { sha256: written, ...state } = JSON.parse(await readText(path, files)) as Record<string, unknown>;
+    if (written !== (await checksum(state))) throw new RangeError('its checksum (SHA-256) does not match');
+    return runState.parse(state);
   } catch (cause) {
     throw new CheckpointError('checkpoint/state', `${path} is not the state of a run: ${(cause as Error).message}`, {
       cause,
@@ -42,6 +48,8 @@ export async function readRunState(path: string, files: FileSystem): Promise<Run
   }
 }
 
+/** Writes it with the SHA-256 of its JSON without spaces, since a digit that has changed would be a number like any other. */
 export async function writeRunState(path: string, state: RunState, files: FileSystem): Promise<void> {
-  await files.write(path, [new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`)]);
+  const sealed = { ...state, sha256: await checksum(state) };
+  await files.write(path, [new TextEncoder().encode(`${JSON.stringify(sealed, null, 2)}\n`)]);
 }

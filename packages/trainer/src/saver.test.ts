@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { latestCheckpoint, readCheckpointState, slimV1, slimV2 } from '@graftjs/ckpt-slim';
 import { type CheckpointFormat, elementCount, type FileSystem, type TrainingSession } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
@@ -104,9 +104,60 @@ describe('a checkpoint', () => {
         await nodeFileSystem.write(path, chunks);
       },
     };
-    await expect(saverWith(slimV2, files).save(session, stateAt(1))).rejects.toThrow('no space left');
+    await expect(saverWith(slimV2, files).save(session, stateAt(1))).rejects.toMatchObject({
+      code: 'run/cannot-write',
+      message: expect.stringMatching(/model\.ckpt-1 cannot be written: no space left\. The checkpoints before it/),
+    });
     expect(await saverWith().steps()).toEqual([]);
     expect(await saverWith().restoreNewest(session)).toBeUndefined();
+  });
+
+  it('that is whole stays where only the note of it cannot be written', async () => {
+    const format: CheckpointFormat = { ...slimV2, writeState: () => Promise.reject(new Error('no space left')) };
+    fill(session, 1);
+    await expect(saverWith(format).save(session, stateAt(1))).rejects.toMatchObject({ code: 'run/cannot-write' });
+    expect((await saverWith().restoreNewest(session))?.step).toBe(1);
+  });
+
+  it('that is the best and damaged, gives way to the newest, and it is told', async () => {
+    const saver = saverWith();
+    for (const step of [1, 2, 3]) {
+      fill(session, step);
+      const state = { ...stateAt(step), best: { step: 1, ...scores } };
+      await saver.save(session, state, { keepBest: true });
+    }
+    await truncate(`${folder}/model.ckpt-1.data-00000-of-00001`, 9);
+    const told: string[] = [];
+    const onUnreadable = (path: string) => void told.push(path);
+    expect((await saver.restoreNewest(session, { prefer: 'best', onUnreadable }))?.step).toBe(3);
+    expect(told).toEqual([`${folder}/model.ckpt-1`]);
+    expect(session.read(trainable[0]!)).toEqual(formulaVariable(`3 ${trainable[0]}`, [1, 1, 8, 3]));
+  });
+
+  it('that is removed while it is opened, by a run that goes on, gives way to a newer one', async () => {
+    const saver = saverWith();
+    fill(session, 1);
+    await saver.save(session, stateAt(1));
+    let goesOn = true;
+    const files: FileSystem = {
+      ...nodeFileSystem,
+      async open(path) {
+        if (goesOn && path.endsWith('.data-00000-of-00001')) {
+          goesOn = false;
+          for (const step of [2, 3, 4, 5, 6, 7]) {
+            fill(session, step);
+            await saver.save(session, stateAt(step));
+          }
+        }
+        return nodeFileSystem.open(path);
+      },
+    };
+    const told: string[] = [];
+    const other = await openSession();
+    const onUnreadable = (path: string) => void told.push(path);
+    expect((await saverWith(slimV2, files).restoreNewest(other, { onUnreadable }))?.step).toBe(7);
+    expect(contents(other)).toEqual(contents(session));
+    expect(told).toEqual([]);
   });
 });
 
@@ -136,7 +187,12 @@ describe('what is kept', () => {
     await save(saverWith(), [8, 9, 20]);
     const others = ['notes.txt', 'model.ckpt-best.index', 'model.ckpt-12b'];
     await mkdir(folder, { recursive: true });
-    const rubbish = ['model.ckpt-4.data-00000-of-00001', 'model.ckpt-9.index.77.tmp', 'model.ckpt-5-00000-of-00002'];
+    const rubbish = [
+      'model.ckpt-4.data-00000-of-00001',
+      'model.ckpt-9.index.77.tmp',
+      'checkpoint.77.tmp',
+      'model.ckpt-5-00000-of-00002',
+    ];
     for (const name of [...others, ...rubbish]) await writeFile(`${folder}/${name}`, '');
     await save(saverWith(), [12]);
     const names = await readdir(folder);

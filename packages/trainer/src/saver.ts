@@ -1,4 +1,12 @@
-import { type CheckpointFormat, type FileSystem, GraftError, RunError, type TensorSource } from '@graftjs/core';
+import {
+  CheckpointError,
+  type CheckpointFormat,
+  type CheckpointReader,
+  type FileSystem,
+  GraftError,
+  RunError,
+  type TensorSource,
+} from '@graftjs/core';
 import { firstNotFinite } from './first-not-finite.js';
 import { averageName } from './moving-averages.js';
 import { restoreVariables } from './restore.js';
@@ -9,6 +17,9 @@ import type { Weights } from './weights.js';
 const filePattern = /^model\.ckpt-(\d+)(?:\.|-\d{5}-of-\d{5}|$)/;
 
 const stateSuffix = '.state.json';
+const draftSuffix = '.tmp';
+/** The code of a checkpoint without its state. */
+const notWhole = 'checkpoint/not-whole';
 
 /** Where and how a run's checkpoints are kept. */
 export interface SaverOptions {
@@ -22,6 +33,13 @@ export interface SaverOptions {
 
 /** What restoring met: a checkpoint of the run that could not be used. */
 export type OnUnreadable = (path: string, error: GraftError) => void;
+
+/** What a saver's folder has of a step's checkpoint, drafts left aside. */
+interface Found {
+  readonly step: number;
+  /** Whether its state is there. */
+  readonly whole: boolean;
+}
 
 /** All weights, as TensorFlow would have saved it. */
 function* tensorsOf(weights: Weights, step: number): Generator<TensorSource> {
@@ -41,6 +59,24 @@ function* tensorsOf(weights: Weights, step: number): Generator<TensorSource> {
   }
   const globalStep = new Uint8Array(new BigInt64Array([BigInt(step)]).buffer);
   yield { name: 'global_step', dtype: 'int64', shape: [], read: () => globalStep };
+}
+
+/** Refuses a checkpoint whose `global_step` is not the step that it goes by. */
+async function checkStep(reader: CheckpointReader, step: number): Promise<void> {
+  const bytes = reader.tensors.get('global_step')?.dtype === 'int64' ? await reader.read('global_step') : undefined;
+  const found = bytes?.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true) : undefined;
+  if (found === BigInt(step)) return;
+  throw new CheckpointError(
+    'checkpoint/other-step',
+    `global_step is ${found ?? 'missing'} in the checkpoint of step ${step}. Do not rename checkpoints of a run.`,
+    { details: { received: found, accepted: step } },
+  );
+}
+
+/** What the file system said, below what a format made of it. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return GraftError.isInstance(error) && cause instanceof Error ? cause.message : message;
 }
 
 /**
@@ -68,9 +104,19 @@ export class Saver {
 
   /** The steps that whole checkpoints are of, upwards. */
   async steps(): Promise<number[]> {
-    const names = await this.#names();
-    const whole = names.filter((name) => name.endsWith(stateSuffix) && filePattern.test(name));
-    return whole.map((name) => Number(filePattern.exec(name)![1])).sort((a, b) => a - b);
+    return (await this.#found()).filter(({ whole }) => whole).map(({ step }) => step);
+  }
+
+  /** Everything that is there, by its step, upwards. */
+  async #found(): Promise<Found[]> {
+    const states = new Map<number, boolean>();
+    for (const name of await this.#names()) {
+      const match = filePattern.exec(name);
+      if (!match || name.endsWith(draftSuffix)) continue;
+      const step = Number(match[1]);
+      states.set(step, name.endsWith(stateSuffix) || states.get(step) === true);
+    }
+    return [...states].map(([step, whole]) => ({ step, whole })).sort((a, b) => a.step - b.step);
   }
 
   async #names(): Promise<string[]> {
@@ -89,18 +135,26 @@ export class Saver {
     const path = this.pathOf(state.step);
     try {
       await this.#files.makeFolder(this.#folder);
-      await this.#files.remove(`${path}${stateSuffix}`);
-      await this.#write(path, weights, state.step);
-      await writeRunState(`${path}${stateSuffix}`, state, this.#files);
+      await this.#saveWhole(path, weights, state).catch(async (error: unknown) => {
+        await this.#removeStep(state.step).catch(() => {});
+        throw error;
+      });
       await this.#tidy(state.step, keepBest ? state.best?.step : undefined);
     } catch (cause) {
-      if (GraftError.isInstance(cause)) throw cause;
-      throw new RunError('run/cannot-write', `${path} cannot be written: ${(cause as Error).message}.`, {
-        cause,
-        details: { path },
-      });
+      if (GraftError.isInstance(cause) && cause.code.startsWith('run/')) throw cause;
+      throw new RunError(
+        'run/cannot-write',
+        `${path} cannot be written: ${reasonOf(cause)}. The checkpoints before it are as they were.`,
+        { cause, details: { path } },
+      );
     }
     return path;
+  }
+
+  async #saveWhole(path: string, weights: Weights, state: RunState): Promise<void> {
+    await this.#files.remove(`${path}${stateSuffix}`);
+    await this.#write(path, weights, state.step);
+    await writeRunState(`${path}${stateSuffix}`, state, this.#files);
   }
 
   async #write(path: string, weights: Weights, step: number): Promise<void> {
@@ -124,11 +178,25 @@ export class Saver {
     );
     const leaving = (await this.#names()).filter((name) => {
       const match = filePattern.exec(name);
-      return match && (!kept.includes(Number(match[1])) || name.endsWith('.tmp'));
+      return name.endsWith(draftSuffix) || (match && !kept.includes(Number(match[1])));
     });
-    // The states first, so that what is left half removed does not count.
-    leaving.sort((a, b) => Number(b.endsWith(stateSuffix)) - Number(a.endsWith(stateSuffix)));
-    for (const name of leaving) await this.#files.remove(`${this.#folder}/${name}`);
+    await this.#remove(leaving);
+  }
+
+  /** Removes files, the states first, so that what is left half removed does not count. */
+  async #remove(names: readonly string[]): Promise<void> {
+    const order = [...names].sort((a, b) => Number(b.endsWith(stateSuffix)) - Number(a.endsWith(stateSuffix)));
+    for (const name of order) await this.#files.remove(`${this.#folder}/${name}`);
+  }
+
+  /** Removes what there is of a step. */
+  async #removeStep(step: number): Promise<void> {
+    await this.#remove((await this.#names()).filter((name) => Number(filePattern.exec(name)?.[1]) === step));
+  }
+
+  /** Removes all checkpoints and drafts, for a run that begins again. */
+  async clear(): Promise<void> {
+    await this.#remove((await this.#names()).filter((name) => filePattern.test(name) || name.endsWith(draftSuffix)));
   }
 
   /**
@@ -142,6 +210,7 @@ export class Saver {
       return averages && reader.tensors.has(average) ? average : variable;
     };
     try {
+      await checkStep(reader, step);
       await restoreVariables(weights, reader, weights.variables.keys(), nameOf);
     } finally {
       await reader.close();
@@ -149,11 +218,12 @@ export class Saver {
   }
 
   /**
-   * Restores the newest checkpoint that can be read, or the best as the newest state has it.
+   * Restores the newest checkpoint that can be read, or the best as the newest state has it. The folder may be that of a run
+   * that goes on: what is saved and removed meanwhile is followed.
    * @param averages as in `restore`
-   * @param onUnreadable called for each newer one that cannot be
+   * @param onUnreadable called for each that cannot be used, before another is tried: damaged ones, and those without a state
    * @returns the state that was saved with the newest, and the step that was restored; undefined where there is no
-   * checkpoint
+   * checkpoint, or one alone and that not whole, as a run leaves it that is ended while it first saves
    * @throws RunError `run/no-checkpoint` where there are some and none can be read
    */
   async restoreNewest(
@@ -164,24 +234,48 @@ export class Saver {
       onUnreadable,
     }: { prefer?: 'newest' | 'best'; averages?: boolean; onUnreadable?: OnUnreadable } = {},
   ): Promise<{ state: RunState; step: number } | undefined> {
-    const failures: string[] = [];
-    for (const newest of (await this.steps()).reverse()) {
+    const failures = new Map<number, GraftError>();
+    const fail = async (step: number, error: unknown) => {
+      if (!GraftError.isInstance(error)) throw error;
+      failures.set(step, error);
+      // One that was removed since, by the run that goes on, is no damage.
+      if ((await this.#found()).some((found) => found.step === step)) onUnreadable?.(this.pathOf(step), error);
+    };
+    const untried = async () => (await this.#found()).findLast(({ step }) => !failures.has(step));
+    for (let found = await untried(); found; found = await untried()) {
       try {
-        const state = await readRunState(`${this.pathOf(newest)}${stateSuffix}`, this.#files);
-        const step = prefer === 'best' && state.best ? state.best.step : newest;
-        await this.restore(weights, step, { averages });
-        return { state, step };
+        if (!found.whole) throw this.#notWhole(found.step);
+        const state = await readRunState(`${this.pathOf(found.step)}${stateSuffix}`, this.#files);
+        const best = prefer === 'best' ? state.best?.step : undefined;
+        for (const step of best === undefined ? [found.step] : [best, found.step]) {
+          if (failures.has(step)) continue;
+          try {
+            await this.restore(weights, step, { averages });
+            return { state, step };
+          } catch (error) {
+            await fail(step, error);
+          }
+        }
       } catch (error) {
-        if (!GraftError.isInstance(error)) throw error;
-        failures.push(error.message);
-        onUnreadable?.(this.pathOf(newest), error);
+        await fail(found.step, error);
       }
     }
-    if (failures.length === 0) return undefined;
+    const [first, ...others] = failures.values();
+    if (!first || (others.length === 0 && first.code === notWhole)) return undefined;
+    const messages = [...failures.values()].map(({ message }) => message);
     throw new RunError(
       'run/no-checkpoint',
-      `None of the checkpoints in ${this.#folder} can be read:\n  ${failures.join('\n  ')}\nBegin the run anew in another folder.`,
-      { details: { folder: this.#folder, failures } },
+      `None of the checkpoints in ${this.#folder} can be read:\n  ${messages.join('\n  ')}\nBegin the run anew in another folder.`,
+      { details: { folder: this.#folder, failures: messages } },
+    );
+  }
+
+  #notWhole(step: number): CheckpointError {
+    const path = this.pathOf(step);
+    return new CheckpointError(
+      notWhole,
+      `${path} is not whole: it has no ${stateSuffix}, which is written last. It was being saved when the run was ended, or the file was removed.`,
+      { details: { path } },
     );
   }
 }

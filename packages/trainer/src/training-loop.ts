@@ -11,6 +11,7 @@ import { pictureSize } from './check-inputs.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
 import { usingAverages } from './moving-averages.js';
+import type { PictureWorkers } from './picture-workers.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
 import type { Saver } from './saver.js';
@@ -30,6 +31,8 @@ export interface TrainingParts {
   readonly train: Split;
   readonly test: Split;
   readonly totalSteps: number;
+  /** See `BatchOptions`. */
+  readonly workers?: number | PictureWorkers;
   /** By label; default: 1 each. */
   readonly classWeights?: Float32Array;
   readonly onEvent?: (event: RunEvent) => void;
@@ -60,12 +63,16 @@ export class TrainingLoop {
    * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
    */
   async run(): Promise<RunState> {
-    const { run, weights, train, preprocessing, totalSteps, features, classWeights } = this.#parts;
-    const { batchSize, accumulate, workers, seed } = run.record;
+    const { run, weights, train, preprocessing, totalSteps, features, classWeights, workers } = this.#parts;
+    const { batchSize, accumulate, seed } = run.record;
     const size = pictureSize(weights.graph);
     const steps = { from: this.#state.step, to: totalSteps };
-    const options = { size, preprocessing, batchSize, accumulate, workers, seed, ...steps };
-    const optional = { ...(features && { features: features.train }), ...(classWeights && { classWeights }) };
+    const options = { size, preprocessing, batchSize, accumulate, seed, ...steps };
+    const optional = {
+      ...(features && { features: features.train }),
+      ...(classWeights && { classWeights }),
+      ...(workers !== undefined && { workers }),
+    };
     const batches = trainingBatches(train, { ...options, ...optional });
     try {
       for (;;) {
@@ -145,12 +152,16 @@ export class TrainingLoop {
   }
 
   async #evaluate(): Promise<void> {
-    const { run, session, test, preprocessing, schedule, features, onEvent, signal } = this.#parts;
-    const { classes, batchSize, workers } = run.record;
+    const { run, session, test, preprocessing, schedule, features, workers, onEvent, signal } = this.#parts;
+    const { classes, batchSize } = run.record;
     const { step, epoch, best, evaluationsSinceBest } = this.#state;
     const onProgress = (done: number, count: number) => onEvent?.({ type: 'evaluating', step, done, count });
-    const optional = { ...(features && { features: features.test }), ...(signal && { signal }) };
-    const options = { preprocessing, batchSize, workers, onProgress, ...optional };
+    const optional = {
+      ...(features && { features: features.test }),
+      ...(workers !== undefined && { workers }),
+      ...(signal && { signal }),
+    };
+    const options = { preprocessing, batchSize, onProgress, ...optional };
     const evaluated = usingAverages(session, () => evaluate(session, test, classes, options));
     const result = await evaluated.catch(async (error: unknown) => {
       if (GraftError.isInstance(error) && error.code === 'run/not-finite') {
@@ -176,9 +187,27 @@ export class TrainingLoop {
   async #save(): Promise<void> {
     const { run, weights, saver, onEvent } = this.#parts;
     this.#state = { ...this.#state, metricsSize: await run.metricsSize() };
-    const path = await saver.save(weights, this.#state, { keepBest: run.record.earlyStop !== undefined });
+    const saving = saver.save(weights, this.#state, { keepBest: run.record.earlyStop !== undefined });
+    const path = await saving.catch((error: unknown) => {
+      throw this.#notSaved(error);
+    });
     this.#saved = this.#state;
     onEvent?.({ type: 'saved', step: this.#state.step, path });
+  }
+
+  /** What a saver says, and what the run knows besides. */
+  #notSaved(error: unknown): unknown {
+    if (!GraftError.isInstance(error)) return error;
+    const { code, message, details } = error;
+    if (code === 'run/not-finite') {
+      return this.#notFinite(
+        `${details.name} holds no numbers any more`,
+        this.#parts.schedule(this.#state.step - 1),
+        error,
+      );
+    }
+    if (code !== 'run/cannot-write') return error;
+    return new RunError(code, `${message} ${this.#parts.run.howToGoOn}`, { cause: error, details });
   }
 
   async #stopIfAborted(): Promise<void> {

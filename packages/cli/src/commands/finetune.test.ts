@@ -247,7 +247,7 @@ describe('wrong usage', () => {
       [['--optimizer', 'lion'], /no optimizer 'lion'/],
       [['--class-weights', 'pink=2'], /no class 'pink'/],
       [['--schedule', 'step'], /no schedule 'step'/],
-      [['--device', 'cuda'], /'cuda'\. Accepted: cpu/],
+      [['--device', 'abacus'], /'abacus'\. Accepted: cpu, cuda, webgpu/],
       [['--train', 'vgg_a/fc8'], /No variable begins with 'vgg_a\/fc8'/],
     ] as const) {
       const { status, stderr } = await graft(finetune(run, ...args));

@@ -2,9 +2,11 @@ import { join, resolve } from 'node:path';
 import { type Container, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { finetune, optimizers, parseRunConfig, type RunConfigInput, type RunOptions, resume } from '@graftjs/trainer';
+import { startPictureWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
+import { findData } from '../find-data.js';
 import { factors, list, number, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
@@ -81,7 +83,7 @@ function required<T>(value: T | undefined, option: string): T {
 }
 
 /** What the options say; those that were not given are undefined, which the trainer takes for left out. */
-function configOf(options: Options): RunConfigInput {
+async function configOf(options: Options, container: Container): Promise<RunConfigInput> {
   const { model, head, size, width, classes, dropout, dataset, data, limitTrain, limitTest, corrupt } = options;
   const { checkpoint, exclude, ignoreMissing, train, engine, device } = options;
   if (checkpoint === undefined && (exclude || ignoreMissing)) {
@@ -95,7 +97,7 @@ function configOf(options: Options): RunConfigInput {
     model: { name: required(model, '--model'), head, size, width, classes, dropout },
     dataset: {
       name: required(dataset, '--dataset'),
-      folder: resolve(required(data, '--data')),
+      folder: data === undefined ? required(await findData(dataset!, container), '--data') : resolve(data),
       limitTrain,
       limitTest,
       corrupt,
@@ -136,7 +138,7 @@ async function freeFolder({ model, dataset }: Options): Promise<string> {
 }
 
 async function start(options: Options, container: Container, running: RunOptions) {
-  const config = configOf(options);
+  const config = await configOf(options, container);
   return finetune(config, container, { ...running, folder: options.out ?? (await freeFolder(options)) });
 }
 
@@ -172,7 +174,7 @@ export function addFinetune(program: Command): void {
       number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
     )
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
-    .option('--data <folder>', 'where the data set is')
+    .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
     .option('--limit-train <n>', 'use so many pictures of the training split', wholeFromOne)
     .option('--limit-test <n>', 'use so many pictures of the test split', wholeFromOne)
     .addOption(
@@ -238,7 +240,11 @@ export function addFinetune(program: Command): void {
     .option('--save-every <steps>', 'save every so many steps (default: after each evaluation)', wholeFromOne)
     .option('--early-stop <n>', 'stop after so many evaluations that are no better than the best', wholeFromOne)
     .option('--seed <n>', shown('for order, augmentation, dropout and initial values', defaults.seed), seeds)
-    .option('--workers <n>', shown('pictures that are read at the same time', defaults.workers), wholeFromOne)
+    .option(
+      '--workers <n>',
+      'threads that decode and augment pictures; 0: none, the main thread does (default: one a core, at most 8)',
+      wholeNumber(0),
+    )
     .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
     .option('--resume <run>', 'go on with a run, by its own config; no other option but --json goes with it')
     .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics}')
@@ -252,7 +258,14 @@ export function addFinetune(program: Command): void {
       });
       try {
         const features = { folder: join(cacheFolder(), 'features') };
-        const running: RunOptions = { files: nodeFileSystem, features, onEvent: showRun(progress), signal };
+        const running: RunOptions = {
+          files: nodeFileSystem,
+          features,
+          startWorkers: startPictureWorkers,
+          availableMemory: process.availableMemory(),
+          onEvent: showRun(progress),
+          signal,
+        };
         const result =
           options.resume === undefined
             ? await start(options, container, running)

@@ -4,6 +4,7 @@ import {
   type Container,
   createContainer,
   DATASET,
+  DOWNLOAD,
   ENGINE,
   PICTURE_READER,
   registry,
@@ -36,6 +37,7 @@ export function addPlugins(program: Command): void {
             checkpointFormats: namesOf(container, CHECKPOINT_FORMAT),
             engines: namesOf(container, ENGINE),
             pictureReaders: namesOf(container, PICTURE_READER),
+            downloads: namesOf(container, DOWNLOAD),
           },
         };
       });
@@ -44,7 +46,7 @@ export function addPlugins(program: Command): void {
         return print(`No plugins among the dependencies of the package.json that ${process.cwd()} belongs to.`);
       }
       const rows = found.map(({ name, version = '-', from, brings }) => {
-        return [name, version, Object.values(brings).flat().join(', '), from];
+        return [name, version, [...new Set(Object.values(brings).flat())].join(', '), from];
       });
       print(formatTable(['plugin', 'version', 'brings', 'from'], rows));
     });

@@ -16,12 +16,14 @@ export function addPredict(program: Command): void {
     .argument('<run>', 'the folder of a run')
     .argument('<files...>', 'pictures')
     .option('--top <n>', 'how many classes of each picture are given', wholeNumber(1), 5)
+    .option('--device <name>', "where the run's engine runs (default: as the run did)")
     .option('--json', 'print one JSON document: [{file, predictions: [{name, index, probability}]}]')
     .addHelpText(
       'after',
       '\nExamples:\n  graft predict runs/flowers rose.jpg\n  graft predict runs/flowers photos/*.jpg --top 1 --json',
     )
-    .action(async (folder: string, files: string[], { top, json }: { top: number; json?: true }) => {
+    .action(async (folder: string, files: string[], options: { top: number; device?: string; json?: true }) => {
+      const { top, device, json } = options;
       const { container } = await compose();
       const [reader] = registry(container, PICTURE_READER).values();
       if (!reader) {
@@ -55,7 +57,11 @@ export function addPredict(program: Command): void {
         if (!json) print(`${file}: ${classes.join(', ')}`);
       };
       const onUnreadable = tellUnreadable(new Progress());
-      const run = await openRun(folder, container, { files: nodeFileSystem, onUnreadable });
+      const run = await openRun(folder, container, {
+        files: nodeFileSystem,
+        onUnreadable,
+        ...(device !== undefined && { device }),
+      });
       try {
         const { session, classes, preprocessing } = run;
         for await (const predictions of predict(session, pictures(), classes, { preprocessing, top })) {

@@ -1,13 +1,14 @@
 import {
   BACKBONE,
   type BackboneOptions,
-  estimateTrainingMemory,
+  type Container,
+  ENGINE,
   formatShape,
+  type Graph,
   type GraphSummary,
   pick,
   resolve,
   summarize,
-  type TrainingMemory,
 } from '@graftjs/core';
 import { optimizers } from '@graftjs/trainer';
 import type { Command } from 'commander';
@@ -19,6 +20,7 @@ interface Options extends Pick<BackboneOptions, 'head' | 'classes' | 'size' | 'w
   readonly train?: true;
   readonly batchSize: number;
   readonly optimizer: string;
+  readonly engine: string;
   readonly json?: true;
 }
 
@@ -39,14 +41,38 @@ function printSummary({ layers, parameters, trainableParameters, flops, activati
   );
 }
 
-function printMemory(memory: TrainingMemory, { batchSize, optimizer }: Options): void {
-  const { weights, gradients, slots, activations, total } = memory;
+/** Bytes that training every layer takes. */
+interface TrainingMemory {
+  readonly batchSize: number;
+  readonly weights: number;
+  readonly gradients: number;
+  /** What the optimizer keeps. */
+  readonly slots: number;
+  /** The most that the process takes in a step, by the engine's reckoning; null where the engine cannot tell. */
+  readonly peak: number | null;
+}
+
+async function reckonMemory(
+  container: Container,
+  graph: Graph,
+  { optimizer: name, batchSize, engine }: Options,
+): Promise<TrainingMemory> {
+  const optimizer = pick('optimizer', name, optimizers)();
+  const { parameters, trainableParameters } = summarize(graph);
+  const trainable = graph.variables.filter((variable) => variable.trainable).map((variable) => variable.name);
+  const own = process.memoryUsage.rss();
+  const use = await resolve(container, ENGINE, engine).trainingMemory?.(graph, { trainable, optimizer });
+  const trained = 4 * trainableParameters;
+  const peak = use ? own + use(batchSize) : null;
+  return { batchSize, weights: 4 * parameters, gradients: trained, slots: trained * optimizer.slots.length, peak };
+}
+
+function printMemory({ weights, gradients, slots, peak }: TrainingMemory, options: Options): void {
+  const [bytes, engine] = [(value: number) => formatQuantity(value, 'B'), options.engine];
+  const about = peak === null ? `${engine} cannot tell how much memory; at least` : `${bytes(peak)} at most, of these`;
   print(
-    `Training a batch of ${batchSize} with ${optimizer} takes about ${formatQuantity(total, 'B')}: ` +
-      `${formatQuantity(weights, 'B')} of weights, ${formatQuantity(gradients, 'B')} of gradients, ` +
-      `${formatQuantity(slots, 'B')} of optimizer slots, ${formatQuantity(activations, 'B')} of activations.`,
-    'That is an estimate from the graph, everything trained and every activation kept; an engine that cuts a batch into',
-    'pieces takes less.',
+    `Training all layers with ${options.optimizer}, batches of ${options.batchSize}, on the engine ${engine} takes ${about} ` +
+      `${bytes(weights)} of weights, ${bytes(gradients)} of gradients and ${bytes(slots)} of optimizer slots.`,
   );
 }
 
@@ -63,9 +89,10 @@ export function addSummary(program: Command): void {
       'multiplies the channels of every layer but the last',
       number('a number above 0', (x) => x > 0),
     )
-    .option('--train', 'also estimate the memory that training a batch takes')
+    .option('--train', 'also reckon the memory that training all layers takes')
     .option('--batch-size <n>', 'pictures in that batch', wholeNumber(1), 32)
     .option('--optimizer <name>', `what keeps slots then: ${Object.keys(optimizers).join(', ')}`, 'adam')
+    .option('--engine <name>', 'what runs it then', 'onnx')
     .option(
       '--json',
       'print one JSON document: {layers, parameters, trainableParameters, flops, activationBytes, training?}',
@@ -75,7 +102,7 @@ export function addSummary(program: Command): void {
       '\nExamples:\n  graft summary vgg_16\n  graft summary vgg_16 --head pooled --classes 10 --size 64 --train',
     )
     .action(async (name: string, options: Options) => {
-      const { head, classes, size, width, train, batchSize, optimizer, json } = options;
+      const { head, classes, size, width, train, json } = options;
       const { container } = await compose();
       const graph = resolve(container, BACKBONE, name).build({
         ...(head !== undefined && { head }),
@@ -84,8 +111,7 @@ export function addSummary(program: Command): void {
         ...(width !== undefined && { width }),
       });
       const summary = summarize(graph);
-      const { slots } = pick('optimizer', optimizer, optimizers)();
-      const memory = train && estimateTrainingMemory(graph, { batchSize, slots: slots.length });
+      const memory = train && (await reckonMemory(container, graph, options));
       if (json) return printJson({ ...summary, ...(memory && { training: memory }) });
       printSummary(summary);
       if (memory) printMemory(memory, options);

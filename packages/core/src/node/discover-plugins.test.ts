@@ -99,6 +99,22 @@ describe('what cannot be loaded is named', () => {
     await write({ 'package.json': '{' });
     expect((await failure()).code).toBe('plugin/bad-manifest');
   });
+  it('one after the other, where that is asked for, and the others are found', async () => {
+    const dependencies = { 'plugin-a': '*', 'plugin-b': '*', 'plugin-c': '*' };
+    await write({
+      'package.json': { dependencies },
+      'node_modules/plugin-a/package.json': manifest('plugin-a'),
+      'node_modules/plugin-a/index.js': 'throw new Error("no GPU")',
+      'node_modules/plugin-b/package.json': '{',
+      'node_modules/plugin-c/package.json': manifest('plugin-c'),
+      'node_modules/plugin-c/index.js': pluginSource('plugin-c'),
+      'graft.config.mjs': 'export default { plugins: 1 }',
+    });
+    const codes: string[] = [];
+    const found = await discoverPlugins(project, { onFailure: ({ code }) => codes.push(code) });
+    expect(found.map(({ plugin }) => plugin.name)).toEqual(['plugin-c']);
+    expect(codes).toEqual(['plugin/failed', 'plugin/bad-manifest', 'plugin/bad-config']);
+  });
   it('a config that lists something else', async () => {
     await write({ 'package.json': {}, 'graft.config.ts': 'export default { plugins: ["plugin-a"] }' });
     expect((await failure()).code).toBe('plugin/bad-config');

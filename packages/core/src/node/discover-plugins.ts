@@ -108,32 +108,43 @@ async function loadConfig(project: string): Promise<DiscoveredPlugin[]> {
   return [];
 }
 
+/** How plugins are looked for. */
+export interface DiscoveryOptions {
+  /** Called for each plugin that cannot be loaded, which is then left out. Default: the first such is thrown. */
+  readonly onFailure?: (error: PluginError) => void;
+}
+
 /**
  * The plugins of the project that `folder` is in: those among the dependencies of its package.json with the keyword
  * `graft-plugin`, the project itself where it has that keyword, and those that `graft.config.ts` (or `.js`, `.mjs`)
  * lists under `plugins`. A package found twice counts once.
  */
-export async function discoverPlugins(folder: string): Promise<DiscoveredPlugin[]> {
+export async function discoverPlugins(folder: string, options: DiscoveryOptions = {}): Promise<DiscoveredPlugin[]> {
   const project = await projectFolder(folder);
   if (project === undefined) return [];
   const manifest = (await readManifest(project))!;
   const found = new Map<string, DiscoveredPlugin>();
-  if (manifest.keywords?.includes(keyword)) {
-    const own = await loadPackage(project, manifest);
-    found.set(own.plugin.name, own);
-  }
+  const add = async (load: () => Promise<readonly DiscoveredPlugin[]>) => {
+    try {
+      for (const plugin of await load()) found.set(plugin.plugin.name, plugin);
+    } catch (error) {
+      if (!options.onFailure || !(error instanceof PluginError)) throw error;
+      options.onFailure(error);
+    }
+  };
+  if (manifest.keywords?.includes(keyword)) await add(async () => [await loadPackage(project, manifest)]);
   const names = new Set(
     [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies].flatMap((part) =>
       Object.keys(part ?? {}),
     ),
   );
   for (const name of [...names].sort()) {
-    const at = await packageFolder(name, project);
-    const its = at === undefined ? undefined : await readManifest(at);
-    if (at === undefined || !its?.keywords?.includes(keyword)) continue;
-    const plugin = await loadPackage(at, its);
-    found.set(plugin.plugin.name, plugin);
+    await add(async () => {
+      const at = await packageFolder(name, project);
+      const its = at === undefined ? undefined : await readManifest(at);
+      return at !== undefined && its?.keywords?.includes(keyword) ? [await loadPackage(at, its)] : [];
+    });
   }
-  for (const plugin of await loadConfig(project)) found.set(plugin.plugin.name, plugin);
+  await add(() => loadConfig(project));
   return [...found.values()];
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FileSystem, ReadableFile } from '../files.js';
+import { lockFile } from './lock-file.js';
 
 function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
@@ -94,7 +95,8 @@ export const nodeFileSystem: FileSystem = {
       }
       await rename(draft, path);
     } catch (error) {
-      await rm(draft, { force: true });
+      // A disk that refuses the one may refuse the other; the first refusal is what is told.
+      await rm(draft, { force: true }).catch(() => {});
       throw error;
     }
     await syncFolder(dirname(path));
@@ -102,4 +104,5 @@ export const nodeFileSystem: FileSystem = {
   append: (path, bytes) => appendFile(path, bytes),
   makeFolder,
   remove: (path) => rm(path, { force: true }),
+  lock: lockFile,
 };

@@ -1,2 +1,2 @@
-export { type DiscoveredPlugin, discoverPlugins } from './discover-plugins.js';
+export { type DiscoveredPlugin, type DiscoveryOptions, discoverPlugins } from './discover-plugins.js';
 export { nodeFileSystem } from './file-system.js';

@@ -1,4 +1,4 @@
-import type { Dataset, DatasetOptions } from '../dataset.js';
+import type { Dataset, DatasetOptions, Picture } from '../dataset.js';
 import { type ContractCase, check, checkFails } from './contract.js';
 
 /**
@@ -61,6 +61,29 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
         const all = await ids();
         check(new Set(all.map((line) => line.split('\t')[0])).size === all.length, 'Two pictures have one id.');
         check(all.join('\n') === (await ids()).join('\n'), 'Opened again, the splits differ.');
+      },
+    },
+    {
+      name: `${name} names a module, if it does, that reads the same pictures`,
+      async run() {
+        const { splits, close } = await dataset.open(options());
+        for (const split of Object.values(splits)) {
+          const { module, labels } = split;
+          if (!module) continue;
+          const { readPicture } = (await import(module.url)) as { readPicture(key: unknown): Promise<Picture> };
+          for (const index of [labels.length - 1, 0]) {
+            const { data, height, width } = await readPicture(structuredClone(module.key(index)));
+            const expected = await split.read(index);
+            check(
+              height === expected.height &&
+                width === expected.width &&
+                data.every((byte, at) => byte === expected.data[at]),
+              `${split.id(index)} is another picture to the module ${module.url}.`,
+            );
+          }
+          await checkFails(() => module.key(labels.length), 'data/', 'the key of an index past the end');
+        }
+        await close();
       },
     },
     {

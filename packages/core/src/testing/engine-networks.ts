@@ -36,6 +36,11 @@ export const networks: Readonly<Record<string, Graph>> = {
   'a convolution of many channels': network((g, x) =>
     g.conv2d(g.conv2d(x, { name: 'below', channels: 40, kernel: 1 }), { name: 'c', channels: 4, kernel: [3, 2] }),
   ),
+  'convolutions of 8 and 16 channels, and pooling': network((g, x) => {
+    const first = g.conv2d(x, { name: 'a', channels: 16, kernel: 3 });
+    const pooled = g.maxPool(first, { name: 'p', kernel: 2, strides: 1, padding: 'SAME' });
+    return g.conv2d(g.conv2d(pooled, { name: 'b', channels: 8, kernel: 3 }), { name: 'c', channels: 16, kernel: 1 });
+  }),
   'a 3x3 convolution, VALID': network((g, x) =>
     g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, padding: 'VALID' }),
   ),

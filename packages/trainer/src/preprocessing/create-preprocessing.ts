@@ -19,3 +19,8 @@ const known: Readonly<Record<string, Preprocessing>> = {
 export function createPreprocessing(names: readonly string[]): Preprocessing {
   return pick('augmentation', names.toSorted().join(','), known);
 }
+
+/** Whether `createPreprocessing` makes this very one of its name. */
+export function isBuiltIn(preprocessing: Preprocessing): boolean {
+  return Object.hasOwn(known, preprocessing.name) && known[preprocessing.name] === preprocessing;
+}

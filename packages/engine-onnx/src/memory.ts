@@ -1,0 +1,102 @@
+import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
+import { type Arrangements, arrangedDims } from './arranged-weights.js';
+import type { Layouts } from './layouts.js';
+import { writePrediction } from './prediction.js';
+import { keptBy, type StepPlan, type StepSegment, writeStepGraphs } from './step-graphs.js';
+
+/** What onnxruntime takes with its thread and the graphs of a session, before anything runs. */
+const runtimeBytes = 72 * 2 ** 20;
+
+/**
+ * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: pictures in two layouts
+ * and padded, windows, and what the pool loses by growing in steps. On the way back there are shifted copies besides.
+ */
+const pool = { forward: 5, backward: 14 };
+
+/** On the way back of a convolution its weights exist so many times more, while their gradient is put together. */
+const weightCopies = 3;
+
+const bytesOf = (shapes: Iterable<Shape>): number => {
+  let bytes = 0;
+  for (const shape of shapes) bytes += 4 * elementCount(shape);
+  return bytes;
+};
+
+/** The most examples of a batch that run as one group, so that what they keep stays within `budget` bytes; at least 1. */
+export function groupSize(graph: Graph, segments: readonly StepSegment[], budget: number): number {
+  const bytes = keptBytes(graph, segments);
+  return bytes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(budget / bytes));
+}
+
+/** What an example keeps for the way back. */
+function keptBytes(graph: Graph, segments: readonly StepSegment[]): number {
+  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
+  const { values, gradients } = keptBy(segments);
+  return bytesOf([...values, ...gradients].map((name) => shapes.get(name)!));
+}
+
+function arrangedBytes(layouts: Layouts, all: readonly Arrangements[]): number {
+  const dims = new Map<string, Shape>();
+  for (const arrangements of all) {
+    for (const [name, { weights, arrangement }] of arrangements)
+      dims.set(name, arrangedDims(layouts.dims(weights), arrangement));
+  }
+  return bytesOf(dims.values());
+}
+
+/** Bytes of an example as it comes, and of the engine's own copy. */
+function inputBytes({ input }: Graph): number {
+  return 2 * elementCount(input.shape) * (input.dtype === 'uint8' ? 1 : 4);
+}
+
+/** What a training session takes. */
+export function trainingMemory(plan: StepPlan, training: TrainingOptions): MemoryUse {
+  const { graph, layouts, budgets } = plan;
+  const segments = writeStepGraphs(plan, training);
+  const graphs = segments.flatMap(({ forward, backward }) => [forward, backward].filter((one) => one !== undefined));
+  const trained = new Set(graphs.flatMap((one) => one.trained));
+  const trainedBytes = bytesOf(graph.variables.filter(({ name }) => trained.has(name)).map(({ shape }) => shape));
+  const fixed =
+    runtimeBytes +
+    bytesOf(graph.variables.map(({ shape }) => shape)) +
+    trainedBytes * (1 + training.optimizer.slots.length) +
+    arrangedBytes(
+      layouts,
+      graphs.map(({ arrangements }) => arrangements),
+    );
+  const kept = keptBytes(graph, segments);
+  const group = groupSize(graph, segments, budgets.kept);
+  return (examples) => {
+    const together = Math.ceil(examples / Math.max(1, Math.ceil(examples / group)));
+    let bytes = fixed + examples * inputBytes(graph) + together * kept;
+    for (const { piece, largest, forward, backward } of segments) {
+      const values = Math.min(piece, together) * largest;
+      if (forward) bytes += pool.forward * values;
+      if (!backward) continue;
+      const convolutions = backward.trained.filter((name) => layouts.isTurned(name));
+      bytes +=
+        pool.backward * values +
+        weightCopies * Math.max(0, ...convolutions.map((name) => bytesOf([layouts.dims(name)])));
+    }
+    return bytes;
+  };
+}
+
+/** What a session takes that predicts the graph's output. */
+export function predictionMemory({ graph, layouts, blockSize, budgets }: StepPlan): MemoryUse {
+  const segments = writePrediction(graph, layouts, [graph.output], blockSize, budgets.prediction);
+  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
+  const passed = bytesOf(segments.map(({ output }) => shapes.get(output)!));
+  const fixed =
+    runtimeBytes +
+    bytesOf(graph.variables.map(({ shape }) => shape)) +
+    arrangedBytes(
+      layouts,
+      segments.map(({ arrangements }) => arrangements),
+    );
+  return (examples) =>
+    segments.reduce(
+      (bytes, { piece, largest }) => bytes + pool.forward * Math.min(piece, examples) * largest,
+      fixed + examples * (inputBytes(graph) + passed),
+    );
+}

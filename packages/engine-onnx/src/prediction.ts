@@ -1,0 +1,123 @@
+import { elementCount, type Graph, type Node, type Shape } from '@graftjs/core';
+import type { Arrangements } from './arranged-weights.js';
+import { Block, type TensorView } from './block.js';
+import { cut } from './cut.js';
+import type { Run } from './executor.js';
+import { engineDims, GraphWriter, valueName } from './graph-writer.js';
+import type { Layouts } from './layouts.js';
+import { cutIntoSegments, type Segment } from './segments.js';
+import { type SessionParts, variableFeeds } from './session-parts.js';
+
+/** The ONNX graph of a segment. */
+export interface PredictionSegment extends Segment {
+  readonly bytes: Uint8Array;
+  /** Variables that are inputs. */
+  readonly variables: ReadonlySet<string>;
+  readonly arrangements: Arrangements;
+  /** Nodes whose values are asked for, and given in TF-Slim's layout, `[N, ...shape]`. */
+  readonly asked: readonly string[];
+  /** Whether it gives its output's value to the next segment. */
+  readonly passesOn: boolean;
+}
+
+/** The name of an output in TF-Slim's layout. */
+const outputName = (node: string): string => `${node}:out`;
+
+/** The nodes that the named ones depend on, themselves included, in the graph's order. */
+export function nodesFor(graph: Graph, names: readonly string[]): Node[] {
+  const wanted = new Set(names);
+  const found: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!wanted.has(node.name)) continue;
+    found.unshift(node);
+    for (const name of node.inputs) wanted.add(name);
+  }
+  return found;
+}
+
+/**
+ * Writes what gives the values of the named nodes.
+ * @param pieceBytes what the largest value of a run may take
+ */
+export function writePrediction(
+  graph: Graph,
+  layouts: Layouts,
+  names: readonly string[],
+  blockSize: number,
+  pieceBytes: number,
+): PredictionSegment[] {
+  const segments = cutIntoSegments(graph, nodesFor(graph, names), { pieceBytes, onlyBeforeDense: true });
+  return segments.map((segment): PredictionSegment => {
+    const passesOn = segment !== segments.at(-1);
+    const inside = new Set(segment.nodes.map(({ name }) => name));
+    const asked = names.filter((name) => inside.has(name));
+    const writer = new GraphWriter(graph, layouts, { dropsOut: false, kept: [...asked, segment.output], blockSize });
+    writer.write(segment.nodes);
+    for (const name of asked) {
+      const shape = writer.shape(name);
+      const value = writer.value(name);
+      const nhwc = shape.length === 3 ? writer.onnx.add('Transpose', [value], { perm: [0, 2, 3, 1] }) : value;
+      writer.onnx.output(nhwc, outputName(name), 'float32', ['N', ...shape]);
+    }
+    if (passesOn) writer.give(segment.output);
+    const { variables, arrangements } = writer;
+    return { ...segment, bytes: writer.onnx.encode(true), variables, arrangements, asked, passesOn };
+  });
+}
+
+/** A prediction, loaded. */
+export interface Prediction {
+  /** The values of the nodes, by their names, each `[count, ...shape]`. */
+  run(inputs: Block, count: number): Promise<Map<string, Float32Array>>;
+  close(): Promise<void>;
+}
+
+/** Has the executor load what gives the values of the named nodes. */
+export async function loadPrediction(parts: SessionParts, names: readonly string[]): Promise<Prediction> {
+  const { graph, layouts, arranged, executor, blockSize, budgets, options } = parts;
+  const segments: (PredictionSegment & { readonly model: number })[] = [];
+  for (const segment of writePrediction(graph, layouts, names, blockSize, budgets.prediction)) {
+    arranged.add(segment.arrangements);
+    segments.push({ ...segment, model: await executor.load(segment.bytes, graph.name, options) });
+  }
+  const shapes = new Map<string, Shape>(graph.nodes.map(({ name, shape }) => [name, shape]));
+  const room = (name: string, count: number) => new Block(new Float32Array(count * elementCount(shapes.get(name)!)));
+
+  return {
+    async run(inputs, count) {
+      const outputs = new Map(names.map((name) => [name, room(name, count)]));
+      const runs: Run[] = [];
+      let input = inputs;
+      for (const segment of segments) {
+        const passed = segment.passesOn ? room(segment.output, count) : undefined;
+        for (const [from, to] of cut(count, segment.piece)) {
+          const part = (
+            block: Block,
+            shape: Shape,
+            dims: readonly (number | string)[] = ['N', ...shape],
+          ): TensorView => ({
+            block,
+            from: from * elementCount(shape),
+            dims: [to - from, ...(dims.slice(1) as number[])],
+          });
+          const feeds = variableFeeds(parts, segment);
+          const given = shapes.get(segment.input);
+          feeds[valueName(segment.input)] = given
+            ? part(input, given, engineDims(given))
+            : part(input, graph.input.shape);
+          const fetches: Record<string, TensorView> = {};
+          for (const name of segment.asked) fetches[outputName(name)] = part(outputs.get(name)!, shapes.get(name)!);
+          const { output } = segment;
+          if (passed) fetches[valueName(output)] = part(passed, shapes.get(output)!, engineDims(shapes.get(output)!));
+          runs.push({ model: segment.model, feeds, fetches });
+        }
+        if (passed) input = passed;
+      }
+      await executor.run(runs);
+      return new Map([...outputs].map(([name, { array }]) => [name, array]));
+    },
+    async close() {
+      for (const { model } of segments) await executor.release(model);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { EngineError, elementCount, formatShape, type Graph, type SessionOptions } from '@graftjs/core';
+import type { ArrangedWeights, Arrangements } from './arranged-weights.js';
+import { Block, type TensorView } from './block.js';
+import type { Executor } from './executor.js';
+import type { Layouts } from './layouts.js';
+import type { VariableStore } from './variable-store.js';
+
+/** What bounds the memory of a session beyond that of the variables, in bytes. */
+export interface Budgets {
+  /** The largest value of one run of a step's graph; one example runs in any case. */
+  readonly piece: number;
+  /** What the examples of a batch keep for the way back; those of a larger batch run group by group. */
+  readonly kept: number;
+  /** The largest value of one run of a prediction. */
+  readonly prediction: number;
+}
+
+/** Everything that a session of this engine is made of. */
+export interface SessionParts {
+  readonly graph: Graph;
+  readonly layouts: Layouts;
+  readonly store: VariableStore;
+  readonly arranged: ArrangedWeights;
+  readonly executor: Executor;
+  /** Of the runtime's blocked layout; 1 where it has none, or it is not to be used. */
+  readonly blockSize: number;
+  readonly budgets: Budgets;
+  readonly options: SessionOptions;
+}
+
+/** The batch as a block of its own; an array of the wrong length or type is an error. */
+export function inputBlock({ graph }: SessionParts, inputs: Uint8Array | Float32Array, count: number): Block {
+  const { name, shape, dtype } = graph.input;
+  const received = inputs instanceof Uint8Array ? 'uint8' : 'float32';
+  if (received !== dtype || inputs.length !== count * elementCount(shape)) {
+    throw new EngineError(
+      'engine/input',
+      `${graph.name} takes ${name} as ${dtype}, ${count} examples of ${formatShape(shape)} (${count * elementCount(shape)} values); ` +
+        `${inputs.length} values of ${received} came.`,
+    );
+  }
+  return new Block(inputs.slice());
+}
+
+/** What a graph takes besides examples, over the engine's own memory. */
+export function variableFeeds(
+  { layouts, store, arranged }: SessionParts,
+  { variables, arrangements }: { readonly variables: Iterable<string>; readonly arrangements: Arrangements },
+): Record<string, TensorView> {
+  const feeds: Record<string, TensorView> = {};
+  for (const name of variables) feeds[name] = { block: store.block(name), from: 0, dims: layouts.dims(name) };
+  for (const name of arrangements.keys()) feeds[name] = arranged.view(name);
+  return feeds;
+}

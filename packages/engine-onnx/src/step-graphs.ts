@@ -1,0 +1,195 @@
+import { type DropoutNode, EngineError, type Graph, type Node, type TrainingOptions, variablesOf } from '@graftjs/core';
+import type { Arrangements } from './arranged-weights.js';
+import { GraphWriter } from './graph-writer.js';
+import type { Layouts } from './layouts.js';
+import type { GradientContext, Lowering } from './lowering.js';
+import { lowerings } from './lowerings.js';
+import { nodesFor } from './prediction.js';
+import { cutIntoSegments, type Segment } from './segments.js';
+import type { Budgets } from './session-parts.js';
+
+/** Names of the inputs and outputs of a step's graphs besides values, variables and masks. */
+export const stepNames = {
+  labels: 'graft:labels',
+  weights: 'graft:weights',
+  loss: 'graft:loss',
+  logits: 'graft:logits',
+  /** The loss's gradient by a trained variable, and that so far, which it is added to. */
+  variableGradient: (variable: string) => `${variable}:gradient`,
+  gradientSoFar: (variable: string) => `${variable}:gradient-so-far`,
+  /** The loss's gradient by the value of a node. */
+  valueGradient: (node: string) => `${node}:gradient`,
+};
+
+/** An ONNX graph of a step, and what it takes and gives besides what is said where it is. */
+export interface StepGraph {
+  readonly bytes: Uint8Array;
+  /** Nodes, or the graph's input, whose values are inputs. */
+  readonly values: ReadonlySet<string>;
+  /** Nodes whose values are outputs. */
+  readonly gives: readonly string[];
+  /** Variables that are inputs. */
+  readonly variables: ReadonlySet<string>;
+  /** Arranged weights that are inputs, by the inputs' names. */
+  readonly arrangements: Arrangements;
+  /** Variables whose gradients so far are inputs, and new sums outputs. */
+  readonly trained: readonly string[];
+  /** Dropouts by the inputs for their masks. */
+  readonly masks: ReadonlyMap<string, DropoutNode>;
+}
+
+/** The graphs that a segment of a network needs for a step. */
+export interface StepSegment extends Segment {
+  /** Gives its output's value, and those that the way back reads. Absent in the last segment, whose way back does it all. */
+  readonly forward?: StepGraph;
+  /** Takes the gradient of its output (or is the last, with the loss), gives that of its input. Absent where nothing learns. */
+  readonly backward?: StepGraph;
+  /** Whether the gradient of its input is wanted. */
+  readonly passesOn: boolean;
+}
+
+/** What a step is planned for. */
+export interface StepPlan {
+  readonly graph: Graph;
+  readonly layouts: Layouts;
+  /** Of the runtime's blocked layout. */
+  readonly blockSize: number;
+  readonly budgets: Budgets;
+}
+
+/** What an example leaves behind for the way back, by names of nodes. */
+export interface Kept {
+  readonly values: readonly string[];
+  /** Gradients where the network is cut. */
+  readonly gradients: readonly string[];
+}
+
+export function keptBy(segments: readonly StepSegment[]): Kept {
+  return {
+    values: [...new Set(segments.flatMap(({ forward }) => forward?.gives ?? []))],
+    gradients: segments.filter(({ passesOn }) => passesOn).map(({ input }) => input),
+  };
+}
+
+/** The nodes that the gradient has to pass: those with a trained variable of their own or of a node before them. */
+function nodesThatLearn(nodes: readonly Node[], trainable: ReadonlySet<string>): Set<string> {
+  const learns = new Set<string>();
+  for (const node of nodes) {
+    if (variablesOf(node).some((name) => trainable.has(name)) || node.inputs.some((name) => learns.has(name)))
+      learns.add(node.name);
+  }
+  return learns;
+}
+
+/** Writes the loss `sum(weights * cross entropy)` of the smoothed labels and gives its gradient by the logits. */
+function writeLoss({ onnx, value }: GraphWriter, output: Node, labelSmoothing: number): string {
+  const classes = output.shape[0]!;
+  const logits = value(output.name);
+  const labels = onnx.add('Unsqueeze', [onnx.input(stepNames.labels, 'int32', ['N']), onnx.ints([1])]);
+  const indices = onnx.add('Cast', [onnx.ints(Array.from({ length: classes }, (_, index) => index))], { to: 6 });
+  const oneHot = onnx.add('Cast', [onnx.add('Equal', [labels, indices])], { to: 1 });
+  const truth =
+    labelSmoothing === 0
+      ? oneHot
+      : onnx.add('Add', [
+          onnx.add('Mul', [oneHot, onnx.floats([1 - labelSmoothing])]),
+          onnx.floats([labelSmoothing / classes]),
+        ]);
+  const logProbabilities = onnx.add('LogSoftmax', [logits], { axis: -1 });
+  const weights = onnx.add('Unsqueeze', [onnx.input(stepNames.weights, 'float32', ['N']), onnx.ints([1])]);
+  const gains = onnx.add('Mul', [onnx.add('Mul', [truth, logProbabilities]), weights]);
+  onnx.output(onnx.add('Neg', [onnx.add('ReduceSum', [gains], { keepdims: 0 })]), stepNames.loss, 'float32', []);
+  onnx.output(logits, stepNames.logits, 'float32', ['N', classes]);
+  const errors = onnx.add('Sub', [onnx.add('Exp', [logProbabilities]), truth]);
+  return onnx.add('Mul', [errors, weights]);
+}
+
+/**
+ * One training step without the optimizer as ONNX graphs, two for each segment and one for the last: forward, the loss,
+ * and its gradient by each trained variable, added to what there is. Nothing is computed below the lowest of these on
+ * the way back.
+ */
+export function writeStepGraphs(
+  { graph, layouts, blockSize, budgets }: StepPlan,
+  training: Pick<TrainingOptions, 'trainable' | 'labelSmoothing'>,
+): StepSegment[] {
+  const { labelSmoothing = 0 } = training;
+  const trainable = new Set(training.trainable);
+  const segments = cutIntoSegments(graph, nodesFor(graph, [graph.output]), { pieceBytes: budgets.piece });
+  const nodes = segments.flatMap((segment) => segment.nodes);
+  const learns = nodesThatLearn(nodes, trainable);
+  const output = nodes.at(-1)!;
+  if (output.shape.length !== 1) {
+    throw new EngineError(
+      'engine/output',
+      `${graph.name} gives ${output.shape.join('x')}; a classifier's logits have one axis.`,
+    );
+  }
+  const writerOptions = ({ piece }: Segment) => ({ dropsOut: true, single: piece === 1, blockSize });
+  const described = (writer: GraphWriter, gives: readonly string[], trained: readonly string[]): StepGraph => {
+    const { taken: values, variables, arrangements, masks } = writer;
+    return { bytes: writer.onnx.encode(true), values, gives, variables, arrangements, trained, masks };
+  };
+
+  /** Writes the way back through a segment's nodes; gives the variables whose gradients it found. */
+  function writeBack(writer: GraphWriter, segment: Segment, gradient: string): string[] {
+    const { onnx } = writer;
+    const gradients = new Map([[segment.output, gradient]]);
+    const trained: string[] = [];
+    for (const node of [...segment.nodes].reverse()) {
+      const dy = gradients.get(node.name);
+      if (dy === undefined || !learns.has(node.name)) continue;
+      const soFar = (variable: string) =>
+        onnx.input(stepNames.gradientSoFar(variable), 'float32', layouts.dims(variable));
+      const setGradient = (variable: string, sum: string) => {
+        trained.push(variable);
+        onnx.output(sum, stepNames.variableGradient(variable), 'float32', layouts.dims(variable));
+      };
+      const context: GradientContext = {
+        ...writer,
+        wantsInput: learns.has(node.inputs[0]!),
+        trains: (variable) => trainable.has(variable),
+        gradientSoFar: soFar,
+        setGradient,
+        addGradient: (variable, value) => setGradient(variable, onnx.add('Add', [soFar(variable), value])),
+      };
+      const inputs = (lowerings[node.op] as Lowering<Node>).backward(context, node, dy);
+      for (const [index, dx] of inputs.entries()) {
+        if (dx === undefined) continue;
+        const name = node.inputs[index]!;
+        const others = gradients.get(name);
+        gradients.set(name, others === undefined ? dx : onnx.add('Add', [others, dx]));
+      }
+    }
+    const passedOn = gradients.get(segment.input);
+    if (passedOn !== undefined && learns.has(segment.input))
+      onnx.output(passedOn, stepNames.valueGradient(segment.input), 'float32', writer.dims(segment.input));
+    return trained;
+  }
+
+  return segments.map((segment): StepSegment => {
+    const passesOn = learns.has(segment.input);
+    if (segment.output === output.name) {
+      const writer = new GraphWriter(graph, layouts, writerOptions(segment));
+      writer.write(segment.nodes);
+      const gradient = writeLoss(writer, output, labelSmoothing);
+      return { ...segment, backward: described(writer, [], writeBack(writer, segment, gradient)), passesOn };
+    }
+    const inside = new Set(segment.nodes.map(({ name }) => name));
+    let backward: StepGraph | undefined;
+    if (learns.has(segment.output)) {
+      const writer = new GraphWriter(graph, layouts, writerOptions(segment));
+      const gradient = writer.onnx.input(
+        stepNames.valueGradient(segment.output),
+        'float32',
+        writer.dims(segment.output),
+      );
+      backward = described(writer, [], writeBack(writer, segment, gradient));
+    }
+    const gives = new Set([segment.output, ...(backward?.values ?? [])].filter((name) => inside.has(name)));
+    const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept: gives });
+    writer.write(segment.nodes);
+    for (const name of gives) writer.give(name);
+    return { ...segment, forward: described(writer, [...gives], []), ...(backward && { backward }), passesOn };
+  });
+}

@@ -1,0 +1,1 @@
+export { startPictureWorkers } from './start-picture-workers.js';

@@ -1,0 +1,21 @@
+import type { Picture, Preprocessing } from '@graftjs/core';
+import { createRandom } from '../random.js';
+import { stream } from '../streams.js';
+
+/** What a picture's augmentation depends on, besides its index. */
+export interface Chance {
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+/** Prepares picture `index` for training, or without a chance for evaluation: `size * size * 3` values from 0 to 255. */
+export function preparePicture(
+  picture: Picture,
+  index: number,
+  size: number,
+  preprocessing: Preprocessing,
+  chance?: Chance,
+): Float32Array {
+  if (!chance) return preprocessing.evaluate(picture, size);
+  return preprocessing.train(picture, size, createRandom(chance.seed, stream.picture, chance.epoch, index));
+}

@@ -1,0 +1,302 @@
+import type { Random } from '@graftjs/core';
+import type { Fixture } from './fixtures.js';
+import {
+  type Block,
+  blockOf,
+  blocksOf,
+  type Entry,
+  entriesOf,
+  type Handle,
+  type Header,
+  type Lies,
+  sealTable,
+} from './sealed-table.js';
+import { encodeFields, type Field, maskedCrc, parseFields, varint } from './wire.js';
+
+/** A damaged checkpoint. */
+export interface Mutation {
+  /** How it came about, for messages. */
+  readonly what: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /**
+   * What the checksums in it still say: `tell` of the damage, so that no wrong value may be read; `sealed` are those of the
+   * tables, which were made to match it, while those of the values of V2 tell; `silent` are all.
+   */
+  readonly checksums: 'tell' | 'sealed' | 'silent';
+}
+
+/** A fixture taken apart. */
+export interface Subject {
+  readonly fixture: Fixture;
+  /** By path. */
+  readonly tables: ReadonlyMap<string, readonly Block[]>;
+  readonly dataPaths: readonly string[];
+  /** Whether a V2 checkpoint keeps a variable in slices, which have keys of their own that begin with a zero. */
+  readonly isSliced: boolean;
+}
+
+const isData = (path: string) => path.includes('.data-');
+
+export function takeApart(fixture: Fixture): Subject {
+  const paths = [...fixture.files.keys()];
+  const tables = paths
+    .filter((path) => !isData(path))
+    .map((path) => [path, blocksOf(fixture.files.get(path)!)] as const);
+  const dataPaths = paths.filter(isData);
+  const keys = tables.flatMap(([, blocks]) =>
+    blocks.flatMap(({ contents }) => entriesOf(contents).map(({ key }) => key)),
+  );
+  return {
+    fixture,
+    tables: new Map(tables),
+    dataPaths,
+    isSliced: dataPaths.length > 0 && keys.some(([first]) => first === 0),
+  };
+}
+
+const pick = <T>(from: readonly T[], random: Random): T => from[random.below(from.length)]!;
+
+const powers = [7n, 8n, 14n, 16n, 21n, 28n, 31n, 32n, 35n, 40n, 52n, 53n, 62n, 63n, 64n].map((bits) => 1n << bits);
+
+/** A number that readers trip over: around 0, around powers of two, or around what was there. */
+function oddNumber(original: bigint, random: Random): bigint {
+  const near = BigInt(random.below(5)) - 2n;
+  switch (random.below(4)) {
+    case 0:
+      return near;
+    case 1:
+      return pick(powers, random) + near;
+    case 2:
+      return original + near;
+    default:
+      return original * BigInt(random.below(300));
+  }
+}
+
+/** Bytes overwritten, left out, doubled, filled or put in another place. */
+function changeBytes(bytes: Uint8Array, random: Random): Uint8Array {
+  const at = random.below(bytes.length + 1);
+  const length = Math.floor(random.uniform() ** 3 * (bytes.length - at));
+  const changed = bytes.slice();
+  switch (random.below(6)) {
+    case 0:
+      return bytes.slice(0, at);
+    case 1:
+      return new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]));
+    case 2:
+      return new Uint8Array(Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]));
+    case 3:
+      return changed.fill(pick([0, 0x7f, 0x80, 0xff], random), at, at + length);
+    case 4:
+      return changed.copyWithin(random.below(bytes.length + 1), at, at + length);
+    default:
+      for (let count = random.below(3); count >= 0 && bytes.length > 0; count--) {
+        changed[random.below(bytes.length)]! ^= 1 + random.below(255);
+      }
+      return changed;
+  }
+}
+
+/** A field put in the place of one, which may hold others. */
+function changeField(field: Field, random: Random): Field[] {
+  const { number, value } = field;
+  if (Array.isArray(value) && value.length > 0 && random.below(3) > 0) {
+    return [{ ...field, value: changeFields(value as readonly Field[], random) }];
+  }
+  switch (random.below(7)) {
+    case 0:
+      return [];
+    case 1:
+      return new Array<Field>(2 + random.below(60)).fill(field);
+    case 2:
+      return [{ ...field, number: 1 + random.below(14) }];
+    case 3:
+      return [{ ...field, wire: random.below(8) }];
+    case 4: {
+      // The same within itself, deeper and deeper.
+      let inner: readonly Field[] = [field];
+      for (let depth = random.below(40); depth >= 0; depth--) inner = [{ number, wire: 2, value: inner }];
+      return [...inner];
+    }
+    default:
+      if (typeof value === 'bigint') return [{ ...field, value: oddNumber(value, random) }];
+      return [
+        {
+          ...field,
+          value: changeBytes(value instanceof Uint8Array ? value : encodeFields(value as readonly Field[]), random),
+        },
+      ];
+  }
+}
+
+function changeFields(fields: readonly Field[], random: Random): Field[] {
+  const at = random.below(fields.length);
+  const [before, after] = [fields.slice(0, at), fields.slice(at + 1)];
+  if (random.below(12) === 0) return [...after, fields[at]!, ...before];
+  return [...before, ...changeField(fields[at]!, random), ...after];
+}
+
+/** The bytes of a message with something in it changed. */
+function changeMessage(bytes: Uint8Array, random: Random): Uint8Array {
+  const fields = parseFields(bytes);
+  if (!fields || fields.length === 0) return changeBytes(bytes, random);
+  if (random.below(5) > 0) return encodeFields(changeFields(fields, random));
+  // One of all the lengths in it is a lie.
+  let lengths = 0;
+  encodeFields(fields, (length) => BigInt(length + 0 * lengths++));
+  const lied = random.below(Math.max(lengths, 1));
+  let at = 0;
+  const lie = (length: number) => (at++ === lied ? oddNumber(BigInt(length), random) : BigInt(length));
+  return encodeFields(fields, lie);
+}
+
+/** Changes one block of a table and seals it. */
+function withBlock(
+  { fixture, tables }: Subject,
+  random: Random,
+  what: string,
+  change: (block: Block) => Block,
+  lies: Lies = {},
+): Mutation {
+  const [path, blocks] = pick([...tables], random);
+  const at = random.below(blocks.length);
+  const changed = blocks.map((block, index) => (index === at ? change(block) : block));
+  return {
+    what: `${what} of block ${at} of ${path}`,
+    files: new Map(fixture.files).set(path, sealTable(changed, lies)),
+    checksums: 'sealed',
+  };
+}
+
+type Mutator = (subject: Subject, random: Random) => Mutation | undefined;
+
+const anyBytes: Mutator = ({ fixture }, random) => {
+  const [path, bytes] = pick([...fixture.files], random);
+  const files = new Map(fixture.files);
+  if (random.below(200) === 0) files.delete(path);
+  else files.set(path, changeBytes(bytes, random));
+  return { what: `bytes of ${path}`, files, checksums: 'tell' };
+};
+
+const blockBytes: Mutator = (subject, random) =>
+  withBlock(subject, random, 'bytes', (block) => ({ ...block, contents: changeBytes(block.contents, random) }));
+
+const entryHeaders: Mutator = (subject, random) =>
+  withBlock(subject, random, 'an entry header', (block) => {
+    const entries = entriesOf(block.contents);
+    const at = random.below(entries.length);
+    const number = random.below(3);
+    const change = (header: Header, index: number): Header =>
+      index === at
+        ? (header.map((value, place) => (place === number ? oddNumber(value, random) : value)) as unknown as Header)
+        : header;
+    const restarts = random.below(4) === 0 ? Number(BigInt.asUintN(32, oddNumber(1n, random))) : 1;
+    return { ...block, contents: blockOf(entries, { change, restarts }) };
+  });
+
+const messages: Mutator = (subject, random) =>
+  withBlock(subject, random, 'a message', (block) => {
+    const entries = entriesOf(block.contents);
+    const at = random.below(entries.length);
+    const changed = entries.map((entry, index) =>
+      index === at ? { ...entry, value: changeMessage(entry.value, random) } : entry,
+    );
+    return { ...block, contents: blockOf(changed) };
+  });
+
+const entryOrder: Mutator = (subject, random) =>
+  withBlock(subject, random, 'the entries', (block) => {
+    const entries = entriesOf(block.contents);
+    const [one, other] = [random.below(entries.length), random.below(entries.length)];
+    const changed: Entry[] = [...entries];
+    switch (random.below(4)) {
+      case 0:
+        changed[one] = { key: entries[other]!.key, value: entries[one]!.value };
+        break;
+      case 1:
+        changed[one] = { key: entries[one]!.key, value: entries[other]!.value };
+        break;
+      case 2:
+        changed.splice(one, 1);
+        break;
+      default:
+        changed[one] = { key: changeBytes(entries[one]!.key, random), value: entries[one]!.value };
+    }
+    return { ...block, contents: blockOf(changed) };
+  });
+
+const handles: Mutator = (subject, random) => {
+  const change = (handle: Handle): Handle => {
+    const at = random.below(2);
+    return handle.map((value, place) => (place === at ? oddNumber(value, random) : value)) as unknown as Handle;
+  };
+  const same = (block: Block) => block;
+  if (random.below(3) === 0) return withBlock(subject, random, 'the index by the footer', same, { footer: change });
+  if (random.below(3) === 0) {
+    return withBlock(subject, random, 'the index', same, { index: (contents) => changeBytes(contents, random) });
+  }
+  return withBlock(subject, random, 'a handle', same, { handle: change });
+};
+
+/** Blocks called Snappy that are none, and small ones that claim to be large. */
+const blockTypes: Mutator = (subject, random) =>
+  withBlock(
+    subject,
+    random,
+    'the type',
+    (block) => {
+      const claimed = varint(oddNumber(BigInt(block.contents.length), random));
+      return random.below(2) === 0
+        ? block
+        : { ...block, contents: Uint8Array.from([...claimed, ...changeBytes(block.contents, random)]) };
+    },
+    { type: () => random.below(4) },
+  );
+
+/** Values of a V2 checkpoint whose own checksum is made to match. */
+const sealedValues: Mutator = ({ fixture, tables, dataPaths }, random) => {
+  const [[path, blocks]] = [...tables] as [[string, readonly Block[]]];
+  if (dataPaths.length === 0) return undefined;
+  const block = random.below(blocks.length);
+  const entries = entriesOf(blocks[block]!.contents);
+  const at = random.below(entries.length);
+  const fields = parseFields(entries[at]!.value) ?? [];
+  const numberOf = (field: number) => Number(fields.find(({ number }) => number === field)?.value ?? 0n);
+  const [shard, offset, size] = [numberOf(3), numberOf(4), numberOf(5)];
+  if (size === 0 || entries[at]!.key.length === 0) return undefined;
+  const dataPath = dataPaths[shard]!;
+  const data = fixture.files.get(dataPath)!.slice();
+  const value = data.subarray(offset, offset + size);
+  value.set(changeBytes(value, random).subarray(0, size));
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32LE(maskedCrc(value));
+  const sealed = fields.map((field) => (field.number === 6 ? { ...field, value: new Uint8Array(crc) } : field));
+  const changed = entries.map((entry, index) => (index === at ? { ...entry, value: encodeFields(sealed) } : entry));
+  const others = blocks.map((other, index) => (index === block ? { ...other, contents: blockOf(changed) } : other));
+  return {
+    what: `the value at byte ${offset} of ${dataPath}`,
+    files: new Map(fixture.files).set(path, sealTable(others)).set(dataPath, data),
+    checksums: 'silent',
+  };
+};
+
+const mutators = [
+  anyBytes,
+  blockBytes,
+  entryHeaders,
+  messages,
+  messages,
+  messages,
+  entryOrder,
+  handles,
+  blockTypes,
+  sealedValues,
+];
+
+/** Damages a checkpoint: its bytes, which checksums tell, or what it says, under checksums that match. */
+export function mutate(subject: Subject, random: Random): Mutation {
+  for (;;) {
+    const mutation = pick(mutators, random)(subject, random);
+    if (mutation) return mutation;
+  }
+}

@@ -1,0 +1,133 @@
+import { CheckpointError, type Random } from '@graftjs/core';
+import { createRandom } from '@graftjs/trainer';
+import { AllocationWatch } from './allocation-watch.js';
+import { type Fixture, readFixtures } from './fixtures.js';
+import { MissingFile } from './memory-files.js';
+import { type Mutation, mutate, type Subject, takeApart } from './mutate.js';
+import { isSameValue, readAll, type Values } from './read-all.js';
+
+/** Elements of arrays for a byte of the files: 8 of a number that takes a byte, in a block that Snappy made 64 / 3 times as small. */
+const elementsPerByte = (8 * 64) / 3;
+/** What may be asked for besides, whatever the files. */
+const freeElements = 1 << 12;
+/** One that takes longer, twice, hangs on the slowest machine. */
+const mostMilliseconds = 2000;
+
+/** What came of mutations. */
+export interface MutationSummary {
+  /** Ended in a coded error. */
+  readonly refused: number;
+  /** Gave values: those of the undamaged checkpoint, or where no checksum could tell, others. */
+  readonly read: number;
+  /** Of one mutation, in milliseconds, the most. */
+  readonly slowest: number;
+  /** Of one thing that was asked of a reader: elements of arrays for a byte of the files, the most. */
+  readonly largest: number;
+}
+
+/** What came of one. */
+interface Outcome {
+  readonly refused: boolean;
+  readonly milliseconds: number;
+  /** As in the summary. */
+  readonly elements: number;
+}
+
+/** What is wrong in spite of checksums that tell: of V2, a value that no variable has; without a seal, any other than its own. */
+function untold({ fixture, dataPaths, isSliced }: Subject, { checksums }: Mutation, found: Values): string | undefined {
+  const { values } = fixture;
+  if (checksums === 'tell') {
+    for (const [name, value] of values) if (!isSameValue(found.get(name), value)) return `wrong values of ${name}`;
+    return found.size === values.size ? undefined : `${found.size} variables`;
+  }
+  if (checksums === 'silent' || isSliced || dataPaths.length === 0) return undefined;
+  for (const [name, value] of found) {
+    const isKnown = value.length === 0 || [...values.values()].some((known) => isSameValue(known, value));
+    if (!isKnown) return `values of ${name} that are nowhere in it`;
+  }
+  return undefined;
+}
+
+/** Whether it is an error that a reader means: not one of the language, caught and taken for one of the files. */
+function isMeant(error: unknown): boolean {
+  if (!(error instanceof CheckpointError) || !error.code.startsWith('checkpoint/')) return false;
+  return error.code !== 'checkpoint/file-access' || error.cause instanceof MissingFile;
+}
+
+/** Reads all of a damaged checkpoint. @throws Error for a crash, wrong values, or more memory than the files warrant */
+async function readDamaged(subject: Subject, mutation: Mutation, watch: AllocationWatch): Promise<Outcome> {
+  const { format, prefix } = subject.fixture;
+  const bytes = [...mutation.files.values()].reduce((sum, file) => sum + file.length, 1);
+  let elements = 0;
+  const measure = () => {
+    elements = Math.max(elements, Math.max(0, watch.take() - freeElements) / bytes);
+  };
+  let refused = false;
+  watch.take();
+  const started = performance.now();
+  try {
+    const wrong = untold(subject, mutation, await readAll(format, prefix, mutation.files, measure));
+    if (wrong !== undefined) throw new Error(`It gave ${wrong}`);
+  } catch (error) {
+    if (!isMeant(error)) throw error;
+    refused = true;
+  }
+  measure();
+  if (elements > elementsPerByte)
+    throw new Error(`It asked for ${elements} elements of arrays for each of ${bytes} bytes`);
+  return { refused, milliseconds: performance.now() - started, elements };
+}
+
+/** How often a fixture is drawn: those that are much work to read, seldom. */
+const shareOf = ({ files, values }: Fixture): number =>
+  ([...files.values()].reduce((sum, file) => sum + file.length, 0) / 2000 + values.size) ** -2;
+
+function drawSubject(subjects: readonly Subject[], shares: readonly number[], random: Random): Subject {
+  let left = random.uniform() * shares.reduce((sum, share) => sum + share, 0);
+  for (const [index, subject] of subjects.entries()) {
+    left -= shares[index]!;
+    if (left < 0) return subject;
+  }
+  return subjects[0]!;
+}
+
+/**
+ * Damages TensorFlow's checkpoints and reads each: it must end in a coded error or in the right values, in time, and within
+ * the memory that the files warrant.
+ * @param count how many; each follows from the seed and its number alone
+ * @param from the number of the first. Default 0
+ * @throws Error at the first that does not, with its number
+ */
+export async function tortureCheckpoints(
+  { count, seed, from = 0 }: { readonly count: number; readonly seed: number; readonly from?: number },
+  onProgress?: (done: number) => void,
+): Promise<MutationSummary> {
+  const subjects = (await readFixtures()).map(takeApart);
+  const shares = subjects.map(({ fixture }) => shareOf(fixture));
+  const watch = new AllocationWatch();
+  let [refused, slowest, largest] = [0, 0, 0];
+  watch.start();
+  try {
+    for (let number = from; number < from + count; number++) {
+      const random = createRandom(seed, number);
+      const subject = drawSubject(subjects, shares, random);
+      const mutation = mutate(subject, random);
+      try {
+        let outcome = await readDamaged(subject, mutation, watch);
+        // The machine may have been busy with something else.
+        if (outcome.milliseconds > mostMilliseconds) outcome = await readDamaged(subject, mutation, watch);
+        if (outcome.milliseconds > mostMilliseconds) throw new Error(`It took ${outcome.milliseconds} ms, twice`);
+        if (outcome.refused) refused++;
+        slowest = Math.max(slowest, outcome.milliseconds);
+        largest = Math.max(largest, outcome.elements);
+      } catch (cause) {
+        const what = `mutation ${number} of seed ${seed}, of ${mutation.what}`;
+        throw new Error(`${subject.fixture.name}, ${what}: ${cause}`, { cause });
+      }
+      if (number % 1000 === 999) onProgress?.(number + 1 - from);
+    }
+  } finally {
+    watch.stop();
+  }
+  return { refused, read: count - refused, slowest, largest };
+}
