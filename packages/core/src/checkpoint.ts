@@ -25,7 +25,10 @@ export interface CheckpointReader {
 
 /** One variable to be written. */
 export interface TensorSource extends TensorInfo {
-  /** Called once, when its turn comes: little-endian row-major bytes, or for strings one array an element. */
+  /**
+   * Called once, when its turn comes: little-endian row-major bytes, or for strings one array an element. What it gives is
+   * used up before the next one is called.
+   */
   read(): Promise<Uint8Array | readonly Uint8Array[]> | Uint8Array | readonly Uint8Array[];
 }
 

@@ -1,6 +1,7 @@
 import {
   type Container,
   ENGINE,
+  elementCount,
   type Graph,
   type MemoryUse,
   pick,
@@ -97,10 +98,12 @@ export async function openRunSessions(
     const known = (await Promise.all(uses)).filter((use) => use !== undefined);
     if (availableMemory !== undefined) checkMemory(graph, known, record.batchSize, availableMemory);
   };
-  // The test split is predicted with the session that trains: that takes working memory, but no variables again.
+  // Besides the steps, the session that trains predicts the test split, for which it needs no variables again, and saves,
+  // for which the largest variable is copied.
+  const saving = 4 * Math.max(...graph.variables.map(({ shape }) => elementCount(shape)));
   const evaluating = async (of: Graph): Promise<MemoryUse> => {
     const use = await engine.predictionMemory?.(of, where);
-    return (examples) => (use ? use(examples) - use(0) : 0);
+    return (examples) => (use ? Math.max(saving, use(examples) - use(0)) : saving);
   };
   const split = options && splitGraph(graph, new Set(record.trained));
   let frozen: FrozenPrefix | undefined;

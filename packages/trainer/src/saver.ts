@@ -2,6 +2,7 @@ import {
   CheckpointError,
   type CheckpointFormat,
   type CheckpointReader,
+  elementCount,
   type FileSystem,
   GraftError,
   RunError,
@@ -43,9 +44,11 @@ interface Found {
 
 /** All weights, as TensorFlow would have saved it. */
 function* tensorsOf(weights: Weights, step: number): Generator<TensorSource> {
+  // One array for all of them, one after the other: the largest may be a third of the network.
+  const room = new Float32Array(Math.max(...Array.from(weights.variables.values(), elementCount)));
   for (const [name, shape] of weights.variables) {
     const read = () => {
-      const values = weights.read(name);
+      const values = weights.read(name, room.subarray(0, elementCount(shape)));
       const wrong = firstNotFinite(values);
       if (wrong < 0) return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       throw new RunError(
