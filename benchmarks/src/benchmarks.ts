@@ -81,7 +81,11 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     description: 'A training step of VGG-16: all layers, SGD with momentum, dropout as published',
     defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
     task: 'train',
-    systems: [{ name: 'Graft', program: node('graft-train.js') }, ...peersOfVgg],
+    systems: [
+      { name: 'Graft', program: node('graft-train.js') },
+      ...peersOfVgg,
+      { name: 'tfjs-node', program: { runtime: 'tfjs', script: 'tfjs_vgg_16.mjs' } },
+    ],
   },
   'train-vgg_16-head': {
     description: 'A training step of VGG-16: only fc8, nothing kept of the frozen layers between steps',

@@ -16,7 +16,7 @@ const environments = {
 export type PythonEnvironment = keyof typeof environments;
 
 /** Runs a command whose output goes to standard error. */
-async function command(program: string, options: readonly string[]): Promise<void> {
+export async function command(program: string, options: readonly string[]): Promise<void> {
   const child = spawn(program, options, { stdio: ['ignore', process.stderr, process.stderr] });
   const [status] = await once(child, 'exit');
   if (status !== 0) throw new RunError('run/command', `${program} ${options.join(' ')} ended with status ${status}.`);

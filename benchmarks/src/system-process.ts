@@ -5,16 +5,20 @@ import { fileURLToPath } from 'node:url';
 import { RunError } from '@graftjs/core';
 import type { End, Measure, Settings } from './protocol.js';
 import { type PythonEnvironment, pythonOf } from './python-environment.js';
+import { tfjsHome } from './tfjs-environment.js';
 
 /** A script of `src/systems`, built, or of `peers`, and what runs it. */
 export interface Program {
-  readonly runtime: 'node' | PythonEnvironment;
+  readonly runtime: 'node' | 'tfjs' | PythonEnvironment;
   readonly script: string;
 }
 
-async function commandOf({ runtime, script }: Program, folder: string): Promise<[string, string]> {
+/** The command, its script, and what the script is given after the settings. */
+async function commandOf({ runtime, script }: Program, folder: string): Promise<[string, string, ...string[]]> {
   if (runtime === 'node') return [process.execPath, fileURLToPath(new URL(`systems/${script}`, import.meta.url))];
-  return [await pythonOf(runtime, folder), fileURLToPath(new URL(`../peers/${script}`, import.meta.url))];
+  const peer = fileURLToPath(new URL(`../peers/${script}`, import.meta.url));
+  if (runtime === 'tfjs') return [process.execPath, peer, await tfjsHome(folder)];
+  return [await pythonOf(runtime, folder), peer];
 }
 
 /**
@@ -28,8 +32,8 @@ export async function finish(
   folder: string,
   onMeasure: (measure: Measure) => void = () => {},
 ): Promise<End> {
-  const [command, script] = await commandOf(program, folder);
-  const child = spawn(command, [script, JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command, script, ...more] = await commandOf(program, folder);
+  const child = spawn(command, [script, JSON.stringify(settings), ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close');
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
