@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { slimV1, slimV2 } from '@graftjs/ckpt-slim';
-import type { CheckpointFormat } from '@graftjs/core';
-import { readAll, type Values } from './read-all.js';
+import type { CheckpointFormat, TensorSource } from '@graftjs/core';
+import { createRandom } from '@graftjs/trainer';
+import { memoryFiles } from './memory-files.js';
+import { isSameValue, readAll, type Values } from './read-all.js';
 
-/** A checkpoint that TensorFlow wrote, in memory, and what is in it by TensorFlow's own word. */
+/** A checkpoint in memory, and what is in it: where TensorFlow wrote it, by TensorFlow's own word. */
 export interface Fixture {
   readonly name: string;
   readonly format: CheckpointFormat;
@@ -21,7 +23,7 @@ interface Manifest {
 const folder = fileURLToPath(new URL('../../packages/ckpt-slim/fixtures', import.meta.url));
 const manifestEnding = '.manifest.json';
 
-const isSame = (
+const isAsListed = (
   { sha256, values }: Manifest['variables'][string],
   found: Values extends ReadonlyMap<string, infer V> ? V : never,
 ) =>
@@ -40,9 +42,43 @@ async function readFixture(name: string, names: readonly string[]): Promise<Fixt
   const values = await readAll(format, prefix, files);
   const { variables } = JSON.parse(await readFile(`${folder}/${name}${manifestEnding}`, 'utf8')) as Manifest;
   for (const [variable, entry] of Object.entries(variables)) {
-    if (!isSame(entry, values.get(variable)!)) throw new Error(`${variable} of ${name} is read wrong, undamaged`);
+    if (!isAsListed(entry, values.get(variable)!)) throw new Error(`${variable} of ${name} is read wrong, undamaged`);
   }
   return { name, format, prefix, files, values };
+}
+
+/**
+ * A checkpoint of V1 with a block of more than a megabyte for each way in which it holds elements: such blocks are not kept
+ * whole, but read as they come.
+ */
+export async function largeFixture(): Promise<Fixture> {
+  const random = createRandom(1);
+  const count = 300_000;
+  const int64 = new BigInt64Array(count).map(() => BigInt(random.below(2 ** 31)));
+  const float32 = new Float32Array(count).map(() => random.uniform());
+  const bytes = (values: ArrayBufferView<ArrayBuffer>) => new Uint8Array(values.buffer);
+  const sources: TensorSource[] = [
+    { name: 'float32', dtype: 'float32', shape: [count], read: () => bytes(float32) },
+    { name: 'int64', dtype: 'int64', shape: [count], read: () => bytes(int64) },
+    { name: 'small', dtype: 'float32', shape: [3], read: () => bytes(Float32Array.of(1, 2, 3)) },
+    { name: 'string', dtype: 'string', shape: [2], read: () => [bytes(float32), bytes(int64).subarray(0, 9)] },
+  ];
+  const files = new Map<string, Uint8Array>();
+  const prefix = '/run/large.ckpt';
+  await slimV1.write!(prefix, sources, {
+    ...memoryFiles(files),
+    async write(path, chunks) {
+      const kept: Uint8Array[] = [];
+      for await (const chunk of chunks) kept.push(chunk.slice());
+      files.set(path, new Uint8Array(Buffer.concat(kept)));
+    },
+  });
+  const values = await readAll(slimV1, prefix, files);
+  for (const { name, read } of sources) {
+    if (!isSameValue(values.get(name), (await read()) as Uint8Array))
+      throw new Error(`${name} is read wrong, undamaged`);
+  }
+  return { name: 'large.ckpt', format: slimV1, prefix, files, values };
 }
 
 /** The checkpoints of `packages/ckpt-slim/fixtures`, each compared with its manifest. */

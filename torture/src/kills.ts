@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '@graftjs/core';
-import { createRandom } from '@graftjs/trainer';
+import { drawCifar10 } from './draw-cifar10.js';
 import { type GraftOutcome, runGraft, type Torture } from './graft-process.js';
 import { type Regime, steps } from './regimes.js';
 
@@ -19,25 +19,6 @@ export interface Undisturbed {
   readonly milliseconds: number;
   /** Every change on disk, in order: `append /tmp/x/run/metrics.jsonl`. */
   readonly writes: readonly string[];
-}
-
-const [pictures, pixels] = [20, 3 * 32 * 32];
-
-/** Noise in CIFAR-10's binary layout, brighter the higher the class. */
-async function drawCifar10(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const names = [...[1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}`), 'test_batch'];
-  for (const [key, name] of names.entries()) {
-    const bytes = Buffer.alloc(pictures * (1 + pixels));
-    const random = createRandom(key);
-    for (let index = 0; index < pictures; index++) {
-      const [at, label] = [index * (1 + pixels), index % 10];
-      bytes[at] = label;
-      for (let pixel = 1; pixel <= pixels; pixel++) bytes[at + pixel] = label * 22 + random.below(32);
-    }
-    await writeFile(join(folder, `${name}.bin`), bytes);
-  }
-  return folder;
 }
 
 const ofState = /\.state\.json$/;

@@ -1,4 +1,5 @@
 import type { Random } from '@graftjs/core';
+import { changeBytes, changeMessage, oddNumber, pick } from './change-message.js';
 import type { Fixture } from './fixtures.js';
 import {
   type Block,
@@ -11,13 +12,15 @@ import {
   type Lies,
   sealTable,
 } from './sealed-table.js';
-import { encodeFields, type Field, maskedCrc, parseFields, varint } from './wire.js';
+import { encodeFields, maskedCrc, parseFields, varint } from './wire.js';
 
 /** A damaged checkpoint. */
 export interface Mutation {
   /** How it came about, for messages. */
   readonly what: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** What it is opened by, where that is not its prefix. */
+  readonly path?: string;
   /**
    * What the checksums in it still say: `tell` of the damage, so that no wrong value may be read; `sealed` are those of the
    * tables, which were made to match it, while those of the values of V2 tell; `silent` are all.
@@ -52,102 +55,6 @@ export function takeApart(fixture: Fixture): Subject {
     dataPaths,
     isSliced: dataPaths.length > 0 && keys.some(([first]) => first === 0),
   };
-}
-
-const pick = <T>(from: readonly T[], random: Random): T => from[random.below(from.length)]!;
-
-const powers = [7n, 8n, 14n, 16n, 21n, 28n, 31n, 32n, 35n, 40n, 52n, 53n, 62n, 63n, 64n].map((bits) => 1n << bits);
-
-/** A number that readers trip over: around 0, around powers of two, or around what was there. */
-function oddNumber(original: bigint, random: Random): bigint {
-  const near = BigInt(random.below(5)) - 2n;
-  switch (random.below(4)) {
-    case 0:
-      return near;
-    case 1:
-      return pick(powers, random) + near;
-    case 2:
-      return original + near;
-    default:
-      return original * BigInt(random.below(300));
-  }
-}
-
-/** Bytes overwritten, left out, doubled, filled or put in another place. */
-function changeBytes(bytes: Uint8Array, random: Random): Uint8Array {
-  const at = random.below(bytes.length + 1);
-  const length = Math.floor(random.uniform() ** 3 * (bytes.length - at));
-  const changed = bytes.slice();
-  switch (random.below(6)) {
-    case 0:
-      return bytes.slice(0, at);
-    case 1:
-      return new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]));
-    case 2:
-      return new Uint8Array(Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]));
-    case 3:
-      return changed.fill(pick([0, 0x7f, 0x80, 0xff], random), at, at + length);
-    case 4:
-      return changed.copyWithin(random.below(bytes.length + 1), at, at + length);
-    default:
-      for (let count = random.below(3); count >= 0 && bytes.length > 0; count--) {
-        changed[random.below(bytes.length)]! ^= 1 + random.below(255);
-      }
-      return changed;
-  }
-}
-
-/** A field put in the place of one, which may hold others. */
-function changeField(field: Field, random: Random): Field[] {
-  const { number, value } = field;
-  if (Array.isArray(value) && value.length > 0 && random.below(3) > 0) {
-    return [{ ...field, value: changeFields(value as readonly Field[], random) }];
-  }
-  switch (random.below(7)) {
-    case 0:
-      return [];
-    case 1:
-      return new Array<Field>(2 + random.below(60)).fill(field);
-    case 2:
-      return [{ ...field, number: 1 + random.below(14) }];
-    case 3:
-      return [{ ...field, wire: random.below(8) }];
-    case 4: {
-      // The same within itself, deeper and deeper.
-      let inner: readonly Field[] = [field];
-      for (let depth = random.below(40); depth >= 0; depth--) inner = [{ number, wire: 2, value: inner }];
-      return [...inner];
-    }
-    default:
-      if (typeof value === 'bigint') return [{ ...field, value: oddNumber(value, random) }];
-      return [
-        {
-          ...field,
-          value: changeBytes(value instanceof Uint8Array ? value : encodeFields(value as readonly Field[]), random),
-        },
-      ];
-  }
-}
-
-function changeFields(fields: readonly Field[], random: Random): Field[] {
-  const at = random.below(fields.length);
-  const [before, after] = [fields.slice(0, at), fields.slice(at + 1)];
-  if (random.below(12) === 0) return [...after, fields[at]!, ...before];
-  return [...before, ...changeField(fields[at]!, random), ...after];
-}
-
-/** The bytes of a message with something in it changed. */
-function changeMessage(bytes: Uint8Array, random: Random): Uint8Array {
-  const fields = parseFields(bytes);
-  if (!fields || fields.length === 0) return changeBytes(bytes, random);
-  if (random.below(5) > 0) return encodeFields(changeFields(fields, random));
-  // One of all the lengths in it is a lie.
-  let lengths = 0;
-  encodeFields(fields, (length) => BigInt(length + 0 * lengths++));
-  const lied = random.below(Math.max(lengths, 1));
-  let at = 0;
-  const lie = (length: number) => (at++ === lied ? oddNumber(BigInt(length), random) : BigInt(length));
-  return encodeFields(fields, lie);
 }
 
 /** Changes one block of a table and seals it. */
@@ -280,8 +187,21 @@ const sealedValues: Mutator = ({ fixture, tables, dataPaths }, random) => {
   };
 };
 
+/** The text in which TensorFlow notes which checkpoints are in a folder. */
+const note: Mutator = ({ fixture }, random) => {
+  const text = `model_checkpoint_path: "${fixture.prefix}"\nall_model_checkpoint_paths: "other"\n`;
+  const bytes = changeBytes(new TextEncoder().encode(text), random);
+  return {
+    what: 'the note',
+    files: new Map(fixture.files).set('/run/checkpoint', bytes),
+    path: '/run',
+    checksums: 'tell',
+  };
+};
+
 const mutators = [
   anyBytes,
+  note,
   blockBytes,
   entryHeaders,
   messages,

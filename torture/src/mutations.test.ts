@@ -1,5 +1,6 @@
 import { slimV2 } from '@graftjs/ckpt-slim';
-import { describe, expect, it } from 'vitest';
+import type { CheckpointReader } from '@graftjs/core';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { AllocationWatch } from './allocation-watch.js';
 import { readFixtures } from './fixtures.js';
 import { takeApart } from './mutate.js';
@@ -45,14 +46,45 @@ describe('the torture itself', () => {
     expect(new Uint8Array(9).length + watch.take()).toBe(9);
   });
 
-  it('notices a reader that crashes', async () => {
-    const open = slimV2.open;
-    const crashing: typeof open = async () => {
-      throw new TypeError('undefined is not an object');
+  describe('notices a reader that', () => {
+    const undamaged = 20;
+    /** Replaces that of V2, once the undamaged fixtures are read. */
+    const torturing = async (change: (reader: CheckpointReader) => CheckpointReader) => {
+      const { open } = slimV2;
+      let opened = 0;
+      onTestFinished(() => void Object.assign(slimV2, { open }));
+      const changed: typeof open = async (path, files) => {
+        const reader = await open(path, files);
+        return opened++ < undamaged ? reader : change(reader);
+      };
+      Object.assign(slimV2, { open: changed });
+      return tortureCheckpoints({ count: 300, seed: 1 });
     };
-    Object.assign(slimV2, { open: crashing });
-    const tortured = tortureCheckpoints({ count: 100, seed: 1 });
-    await expect(tortured).rejects.toThrow(/TypeError: undefined is not an object/);
-    Object.assign(slimV2, { open });
+    const reading = (read: CheckpointReader['read']) => (reader: CheckpointReader) => ({
+      tensors: reader.tensors,
+      readStrings: (name: string) => reader.readStrings(name),
+      close: () => reader.close(),
+      read: (name: string) => read.call(reader, name),
+    });
+
+    it('crashes', async () => {
+      const crash = reading(() => Promise.reject(new TypeError('undefined is not an object')));
+      await expect(torturing(crash)).rejects.toThrow(/mutation \d+ of seed 1.*TypeError: undefined is not an object/);
+    });
+
+    it('gives wrong values', async () => {
+      const wrong = reading(async function (this: CheckpointReader, name) {
+        return (await this.read(name)).map((byte) => byte ^ 1);
+      });
+      await expect(torturing(wrong)).rejects.toThrow(/It gave (wrong )?values of/);
+    });
+
+    it('asks for more memory than it needs', async () => {
+      const greedy = reading(async function (this: CheckpointReader, name) {
+        const spare = new Uint8Array(1 << 26);
+        return spare.length > 0 ? this.read(name) : spare;
+      });
+      await expect(torturing(greedy)).rejects.toThrow(/It asked for .* elements of arrays/);
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { CheckpointError, type Random } from '@graftjs/core';
 import { createRandom } from '@graftjs/trainer';
 import { AllocationWatch } from './allocation-watch.js';
-import { type Fixture, readFixtures } from './fixtures.js';
+import { type Fixture, largeFixture, readFixtures } from './fixtures.js';
 import { MissingFile } from './memory-files.js';
 import { type Mutation, mutate, type Subject, takeApart } from './mutate.js';
 import { isSameValue, readAll, type Values } from './read-all.js';
@@ -12,6 +12,9 @@ const elementsPerByte = (8 * 64) / 3;
 const freeElements = 1 << 12;
 /** One that takes longer, twice, hangs on the slowest machine. */
 const mostMilliseconds = 2000;
+
+/** Of so many mutations one is of the large fixture. */
+const largeSeldom = 2000;
 
 /** What came of mutations. */
 export interface MutationSummary {
@@ -66,7 +69,7 @@ async function readDamaged(subject: Subject, mutation: Mutation, watch: Allocati
   watch.take();
   const started = performance.now();
   try {
-    const wrong = untold(subject, mutation, await readAll(format, prefix, mutation.files, measure));
+    const wrong = untold(subject, mutation, await readAll(format, mutation.path ?? prefix, mutation.files, measure));
     if (wrong !== undefined) throw new Error(`It gave ${wrong}`);
   } catch (error) {
     if (!isMeant(error)) throw error;
@@ -91,9 +94,54 @@ function drawSubject(subjects: readonly Subject[], shares: readonly number[], ra
   return subjects[0]!;
 }
 
+/** Reads damaged checkpoints one after the other, and keeps account. */
+class Account {
+  #count = 0;
+  #refused = 0;
+  #slowest = 0;
+  #largest = 0;
+
+  /** @throws Error where it does not end as it should, with what it was */
+  async add(subject: Subject, mutation: Mutation, watch: AllocationWatch, label: string): Promise<void> {
+    try {
+      let outcome = await readDamaged(subject, mutation, watch);
+      // The machine may have been busy with something else.
+      if (outcome.milliseconds > mostMilliseconds) outcome = await readDamaged(subject, mutation, watch);
+      if (outcome.milliseconds > mostMilliseconds) throw new Error(`It took ${outcome.milliseconds} ms, twice`);
+      this.#count++;
+      if (outcome.refused) this.#refused++;
+      this.#slowest = Math.max(this.#slowest, outcome.milliseconds);
+      this.#largest = Math.max(this.#largest, outcome.elements);
+    } catch (cause) {
+      throw new Error(`${subject.fixture.name}, ${label}, of ${mutation.what}: ${cause}`, { cause });
+    }
+  }
+
+  get summary(): MutationSummary {
+    return {
+      refused: this.#refused,
+      read: this.#count - this.#refused,
+      slowest: this.#slowest,
+      largest: this.#largest,
+    };
+  }
+}
+
+async function watching(work: (account: Account, watch: AllocationWatch) => Promise<void>): Promise<MutationSummary> {
+  const account = new Account();
+  const watch = new AllocationWatch();
+  watch.start();
+  try {
+    await work(account, watch);
+  } finally {
+    watch.stop();
+  }
+  return account.summary;
+}
+
 /**
- * Damages TensorFlow's checkpoints and reads each: it must end in a coded error or in the right values, in time, and within
- * the memory that the files warrant.
+ * Damages TensorFlow's checkpoints and a large one, and reads each: it must end in a coded error or in the right values, in
+ * time, and within the memory that the files warrant.
  * @param count how many; each follows from the seed and its number alone
  * @param from the number of the first. Default 0
  * @throws Error at the first that does not, with its number
@@ -103,31 +151,37 @@ export async function tortureCheckpoints(
   onProgress?: (done: number) => void,
 ): Promise<MutationSummary> {
   const subjects = (await readFixtures()).map(takeApart);
+  const large = takeApart(await largeFixture());
   const shares = subjects.map(({ fixture }) => shareOf(fixture));
-  const watch = new AllocationWatch();
-  let [refused, slowest, largest] = [0, 0, 0];
-  watch.start();
-  try {
+  return watching(async (account, watch) => {
     for (let number = from; number < from + count; number++) {
       const random = createRandom(seed, number);
-      const subject = drawSubject(subjects, shares, random);
-      const mutation = mutate(subject, random);
-      try {
-        let outcome = await readDamaged(subject, mutation, watch);
-        // The machine may have been busy with something else.
-        if (outcome.milliseconds > mostMilliseconds) outcome = await readDamaged(subject, mutation, watch);
-        if (outcome.milliseconds > mostMilliseconds) throw new Error(`It took ${outcome.milliseconds} ms, twice`);
-        if (outcome.refused) refused++;
-        slowest = Math.max(slowest, outcome.milliseconds);
-        largest = Math.max(largest, outcome.elements);
-      } catch (cause) {
-        const what = `mutation ${number} of seed ${seed}, of ${mutation.what}`;
-        throw new Error(`${subject.fixture.name}, ${what}: ${cause}`, { cause });
-      }
+      const subject = random.below(largeSeldom) === 0 ? large : drawSubject(subjects, shares, random);
+      await account.add(subject, mutate(subject, random), watch, `mutation ${number} of seed ${seed}`);
       if (number % 1000 === 999) onProgress?.(number + 1 - from);
     }
-  } finally {
-    watch.stop();
-  }
-  return { refused, read: count - refused, slowest, largest };
+  });
+}
+
+/**
+ * The same with every file of TensorFlow's checkpoints cut short at every byte, and with every byte changed.
+ * @param onProgress called after each file
+ */
+export async function tortureEveryByte(onProgress?: (path: string) => void): Promise<MutationSummary> {
+  const subjects = (await readFixtures()).map(takeApart);
+  return watching(async (account, watch) => {
+    for (const subject of subjects) {
+      for (const [path, bytes] of subject.fixture.files) {
+        for (let place = 0; place < bytes.length; place++) {
+          const changed = bytes.slice();
+          changed[place]! ^= 1 << (place % 8);
+          for (const damaged of [bytes.slice(0, place), changed]) {
+            const files = new Map(subject.fixture.files).set(path, damaged);
+            await account.add(subject, { what: path, files, checksums: 'tell' }, watch, `byte ${place}`);
+          }
+        }
+        onProgress?.(path);
+      }
+    }
+  });
 }

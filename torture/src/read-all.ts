@@ -1,4 +1,4 @@
-import type { CheckpointFormat } from '@graftjs/core';
+import { type CheckpointFormat, dtypeBytes, elementCount } from '@graftjs/core';
 import { memoryFiles } from './memory-files.js';
 
 /** All that a checkpoint holds, by name. */
@@ -6,19 +6,26 @@ export type Values = ReadonlyMap<string, Uint8Array | readonly Uint8Array[]>;
 
 /**
  * Opens a checkpoint and reads every variable.
+ * @param path its prefix, or the folder that it is in
  * @param onDone called after each thing that the format was asked for
  */
 export async function readAll(
   format: CheckpointFormat,
-  prefix: string,
-  files: ReadonlyMap<string, Uint8Array>,
+  path: string,
+  contents: ReadonlyMap<string, Uint8Array>,
   onDone?: () => void,
 ): Promise<Values> {
-  const reader = await format.open(prefix, memoryFiles(files));
+  const files = memoryFiles(contents);
+  await format.recognises(path, files);
+  onDone?.();
+  const reader = await format.open(path, files);
   onDone?.();
   const values = new Map<string, Uint8Array | readonly Uint8Array[]>();
-  for (const { name, dtype } of reader.tensors.values()) {
-    values.set(name, dtype === 'string' ? await reader.readStrings(name) : await reader.read(name));
+  for (const { name, dtype, shape } of reader.tensors.values()) {
+    const value = dtype === 'string' ? await reader.readStrings(name) : await reader.read(name);
+    const expected = elementCount(shape) * (dtype === 'string' ? 1 : dtypeBytes[dtype]);
+    if (value.length !== expected) throw new Error(`${name} is ${dtype} of ${shape}, and ${value.length} long`);
+    values.set(name, value);
     onDone?.();
   }
   await reader.close();

@@ -82,7 +82,7 @@ export function parseFields(bytes: Uint8Array): Field[] | undefined {
       const end = reader.at + length;
       if (length < 0 || end > bytes.length) return undefined;
       const content = bytes.subarray(reader.at, end);
-      const inner = wire === wireBytes && length > 0 && length < 1000 ? parseFields(content) : undefined;
+      const inner = wire === wireBytes && length > 0 ? parseFields(content) : undefined;
       fields.push({ number, wire, value: inner ?? content });
       reader.at = end;
     }

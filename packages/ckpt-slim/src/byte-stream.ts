@@ -1,6 +1,6 @@
 import type { ReadableFile } from '@graftjs/core';
+import { damagedCheckpoint } from '@graftjs/core';
 import type { Crc32c } from './crc32c.js';
-import { damaged } from './damage.js';
 
 const bufferBytes = 1 << 18;
 /** From this size on, bytes go from the file to their place without passing through the buffer. */
@@ -93,12 +93,12 @@ export class ByteStream {
       this.advance(at + 1);
       return value;
     }
-    throw damaged(this.path, this.position, 'a number is too long or cut off');
+    throw damagedCheckpoint(this.path, this.position, 'a number is too long or cut off');
   }
 
   #expect(count: number): void {
     if (count > this.remaining) {
-      throw damaged(this.path, this.position, `${count} bytes were expected and ${this.remaining} are left`);
+      throw damagedCheckpoint(this.path, this.position, `${count} bytes were expected and ${this.remaining} are left`);
     }
   }
 

@@ -1,6 +1,5 @@
-import { CheckpointError, type FileSystem, GraftError } from '@graftjs/core';
+import { CheckpointError, type FileSystem, GraftError, guardCheckpoint } from '@graftjs/core';
 import { badStateFileCode, joinPath, readCheckpointState, stateFileName } from './checkpoint-state.js';
-import { guarded } from './damage.js';
 import { isTable } from './table-reader.js';
 
 /** Where a checkpoint is. */
@@ -87,7 +86,7 @@ export async function locateCheckpoint(path: string, files: FileSystem): Promise
  * @throws CheckpointError `checkpoint/not-found` where the state file names a checkpoint that is not there
  */
 export async function latestCheckpoint(folder: string, files: FileSystem): Promise<string | undefined> {
-  return (await guarded(folder, () => locateLatest(folder, files)))?.prefix;
+  return (await guardCheckpoint(folder, () => locateLatest(folder, files)))?.prefix;
 }
 
 async function locateLatest(folder: string, files: FileSystem): Promise<CheckpointLocation | undefined> {

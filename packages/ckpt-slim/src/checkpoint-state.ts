@@ -1,5 +1,4 @@
-import { CheckpointError, type CheckpointFormat, type FileSystem } from '@graftjs/core';
-import { guarded } from './damage.js';
+import { CheckpointError, type CheckpointFormat, type FileSystem, guardCheckpoint } from '@graftjs/core';
 
 /** A folder's own record of its checkpoints: TensorFlow's file `checkpoint`, a CheckpointState message as text. */
 export interface CheckpointState {
@@ -20,7 +19,7 @@ const mostStateBytes = 1 << 24;
  */
 export async function readCheckpointState(folder: string, files: FileSystem): Promise<CheckpointState | undefined> {
   const path = joinPath(folder, stateFileName);
-  const bytes = await guarded(path, () => readStateFile(path, files));
+  const bytes = await guardCheckpoint(path, () => readStateFile(path, files));
   if (bytes === undefined) return undefined;
   const fields = parseTextFields(bytes, path);
   const [newest, ...more] = fields.filter(([name]) => name === 'model_checkpoint_path').map(([, value]) => value);
@@ -54,7 +53,7 @@ export async function writeCheckpointState(folder: string, state: CheckpointStat
     ...state.allModelCheckpointPaths.map((prefix) => `all_model_checkpoint_paths: ${quoted(prefix)}`),
   ];
   const path = joinPath(folder, stateFileName);
-  await guarded(path, () => files.write(path, [new TextEncoder().encode(`${lines.join('\n')}\n`)]));
+  await guardCheckpoint(path, () => files.write(path, [new TextEncoder().encode(`${lines.join('\n')}\n`)]));
 }
 
 /** What a format notes in a folder of checkpoints, given by their prefixes, the newest last: TensorFlow's state file. */

@@ -1,6 +1,14 @@
-import { CheckpointError, dtypeBytes, elementCount, formatShape, type TensorInfo } from '@graftjs/core';
-import { damaged } from './damage.js';
-import { type ElementType, elementTypeOfCode, safeElementCount } from './element-type.js';
+import {
+  CheckpointError,
+  damagedCheckpoint,
+  dtypeBytes,
+  elementCount,
+  formatShape,
+  safeElementCount,
+  type TensorInfo,
+  unknownVariable,
+} from '@graftjs/core';
+import { type ElementType, elementTypeOfCode } from './element-type.js';
 
 /** What both versions say of a variable. */
 export interface StoredTensor extends TensorInfo {
@@ -20,7 +28,7 @@ export function storedTensor(
   const type = elementTypeOfCode(code);
   if (type === undefined) return undefined;
   if (name === '' || safeElementCount(shape) === undefined) {
-    throw damaged(path, undefined, `the index gives a variable '${name}' the shape ${formatShape(shape)}`);
+    throw damagedCheckpoint(path, undefined, `the index gives a variable '${name}' the shape ${formatShape(shape)}`);
   }
   return { name, dtype: type.dtype, shape, type };
 }
@@ -55,11 +63,7 @@ export class TensorTable<T extends StoredTensor> {
         { details: { path: this.#path, name, code } },
       );
     }
-    throw new CheckpointError(
-      'checkpoint/unknown-variable',
-      `There is no variable '${name}' in ${this.#path}; it has ${this.#tensors.size} others, listed by \`tensors\`.`,
-      { details: { path: this.#path, name } },
-    );
+    throw unknownVariable(this.#path, name, this.#tensors.size);
   }
 
   /** A variable whose elements have a fixed size. @throws CheckpointError also `checkpoint/string-variable` */
@@ -88,18 +92,4 @@ export class TensorTable<T extends StoredTensor> {
     }
     return { tensor, count: elementCount(tensor.shape) };
   }
-}
-
-/**
- * `into`, or as many fresh bytes as a variable has.
- * @throws CheckpointError `checkpoint/destination-size`
- */
-export function destination(name: string, bytes: number, into: Uint8Array | undefined): Uint8Array {
-  if (into === undefined) return new Uint8Array(bytes);
-  if (into.length === bytes) return into;
-  throw new CheckpointError(
-    'checkpoint/destination-size',
-    `'${name}' has ${bytes} bytes and the place given for them ${into.length}. Give one of the same size.`,
-    { details: { name, received: into.length, accepted: bytes } },
-  );
 }

@@ -1,8 +1,8 @@
 import type { ReadableFile } from '@graftjs/core';
+import { damagedCheckpoint } from '@graftjs/core';
 import protobuf from 'protobufjs/minimal.js';
 import { ByteStream } from './byte-stream.js';
 import { Crc32c } from './crc32c.js';
-import { damaged } from './damage.js';
 import type { SliceCursor } from './tensor-slice.js';
 
 /** Bytes of a data file that an entry stands for. */
@@ -27,7 +27,8 @@ export async function readElements(
     if (pending !== undefined) await pending;
     into.advance(piece.length);
   }
-  if (crc.masked !== stored) throw damaged(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
+  if (crc.masked !== stored)
+    throw damagedCheckpoint(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
 }
 
 /**
@@ -44,7 +45,7 @@ export async function readStrings(name: string, record: DataRecord, count: numbe
   const checksum = (await stream.peek(4)).slice(0, 4);
   stream.advance(4);
   if (new DataView(checksum.buffer).getUint32(0, true) !== crc.masked) {
-    throw damaged(
+    throw damagedCheckpoint(
       file.path,
       stream.position - 4,
       `the checksum (CRC-32C) of the string lengths of '${name}' does not match`,
@@ -53,7 +54,7 @@ export async function readStrings(name: string, record: DataRecord, count: numbe
   const bytes = new Uint8Array(stream.remaining);
   await stream.read(bytes);
   if (crc.update(checksum).update(bytes).masked !== stored) {
-    throw damaged(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
+    throw damagedCheckpoint(file.path, offset, `the checksum (CRC-32C) of '${name}' does not match`);
   }
   let end = 0;
   const strings: Uint8Array[] = [];
@@ -62,7 +63,7 @@ export async function readStrings(name: string, record: DataRecord, count: numbe
     end += length;
   }
   if (end !== bytes.length)
-    throw damaged(file.path, offset, `the strings of '${name}' do not fill their ${size} bytes`);
+    throw damagedCheckpoint(file.path, offset, `the strings of '${name}' do not fill their ${size} bytes`);
   return strings;
 }
 

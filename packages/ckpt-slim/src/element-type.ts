@@ -1,4 +1,4 @@
-import { type DType, elementCount } from '@graftjs/core';
+import type { DType } from '@graftjs/core';
 
 /** An element type of fixed size. */
 export type SizedDType = Exclude<DType, 'string'>;
@@ -56,14 +56,4 @@ export function elementTypeOfCode(code: number): ElementType | undefined {
 
 export function elementTypeOf(dtype: DType): ElementType {
   return byDType.get(dtype) as ElementType;
-}
-
-/** TensorFlow's limit on the number of axes (tensorflow/core/framework/tensor_shape.h). */
-const mostAxes = 254;
-
-/** The number of elements, undefined where the shape cannot be: a size that is no count, or more than 2^53 - 1 in all. */
-export function safeElementCount(shape: readonly number[]): number | undefined {
-  if (shape.length > mostAxes || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return undefined;
-  const count = elementCount(shape);
-  return Number.isSafeInteger(count) ? count : undefined;
 }

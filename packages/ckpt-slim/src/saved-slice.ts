@@ -1,4 +1,4 @@
-import { damaged } from './damage.js';
+import { damagedCheckpoint } from '@graftjs/core';
 import type { ElementType, ProtoField, SizedDType } from './element-type.js';
 import { fieldTag, wireType } from './messages.js';
 import type { TableValue } from './table-reader.js';
@@ -25,7 +25,8 @@ export async function readElements(record: TableValue, type: ElementType, into: 
     if (field.kind === 'varint') await readVarints(stream, end, type, into);
     else await readFixed(stream, end, field, into);
   });
-  if (into.piece.length > 0) throw damaged(stream.path, stream.position, 'elements are missing at the end of a slice');
+  if (into.piece.length > 0)
+    throw damagedCheckpoint(stream.path, stream.position, 'elements are missing at the end of a slice');
 }
 
 /** As `readElements` for a variable of strings. */
@@ -34,13 +35,18 @@ export async function readStringElements(record: TableValue, type: ElementType, 
   const strings: Uint8Array[] = [];
   await eachTensorProtoField(record, async (tag, end) => {
     if (tag !== fieldTag((type.field as ProtoField).number, wireType.bytes)) return;
-    if (strings.length === count) throw damaged(stream.path, stream.position, `there are more than ${count} strings`);
+    if (strings.length === count)
+      throw damagedCheckpoint(stream.path, stream.position, `there are more than ${count} strings`);
     const bytes = end - stream.position;
     strings.push((await stream.peek(bytes)).slice(0, bytes));
     stream.advance(bytes);
   });
   if (strings.length < count) {
-    throw damaged(stream.path, stream.position, `there are ${strings.length} strings where ${count} should be`);
+    throw damagedCheckpoint(
+      stream.path,
+      stream.position,
+      `there are ${strings.length} strings where ${count} should be`,
+    );
   }
   return strings;
 }
@@ -70,7 +76,7 @@ async function eachField(
     const at = stream.position;
     const tag = await stream.readVarint();
     const valueEnd = await endOfValue(stream, tag & 7, at);
-    if (valueEnd > end) throw damaged(stream.path, at, 'a field reaches beyond its message');
+    if (valueEnd > end) throw damagedCheckpoint(stream.path, at, 'a field reaches beyond its message');
     await take(tag, valueEnd);
     await stream.skip(valueEnd - stream.position);
   }
@@ -84,21 +90,21 @@ async function endOfValue(stream: Stream, type: number, at: number): Promise<num
   }
   if (type === wireType.fixed32) return stream.position + 4;
   if (type === wireType.fixed64) return stream.position + 8;
-  if (type !== wireType.varint) throw damaged(stream.path, at, `there is no wire type ${type}`);
+  if (type !== wireType.varint) throw damagedCheckpoint(stream.path, at, `there is no wire type ${type}`);
   const next = await stream.peek(Math.min(10, stream.remaining));
   const last = next.subarray(0, 10).findIndex((byte) => byte < 0x80);
-  if (last < 0) throw damaged(stream.path, at, 'a number is too long or cut off');
+  if (last < 0) throw damagedCheckpoint(stream.path, at, 'a number is too long or cut off');
   return stream.position + last + 1;
 }
 
 async function readFixed(stream: Stream, end: number, field: ProtoField, into: SliceCursor): Promise<void> {
   const width = field.kind === 'fixed32' ? 4 : 8;
   if ((end - stream.position) % width !== 0) {
-    throw damaged(stream.path, stream.position, `a list of ${width}-byte numbers is cut within one`);
+    throw damagedCheckpoint(stream.path, stream.position, `a list of ${width}-byte numbers is cut within one`);
   }
   while (stream.position < end) {
     const place = into.piece.subarray(0, end - stream.position);
-    if (place.length === 0) throw damaged(stream.path, stream.position, 'a slice has too many elements');
+    if (place.length === 0) throw damagedCheckpoint(stream.path, stream.position, 'a slice has too many elements');
     const pending = stream.read(place);
     if (pending !== undefined) await pending;
     into.advance(place.length);
@@ -111,9 +117,10 @@ async function readVarints(stream: Stream, end: number, type: ElementType, into:
     const left = end - stream.position;
     const encoded = (await stream.peek(Math.min(left, 10))).subarray(0, left);
     const place = into.piece;
-    if (place.length === 0) throw damaged(stream.path, stream.position, 'a slice has too many elements');
+    if (place.length === 0) throw damagedCheckpoint(stream.path, stream.position, 'a slice has too many elements');
     decoder.decode(encoded, place);
-    if (decoder.consumed === 0) throw damaged(stream.path, stream.position, 'a number is too long or cut off');
+    if (decoder.consumed === 0)
+      throw damagedCheckpoint(stream.path, stream.position, 'a number is too long or cut off');
     stream.advance(decoder.consumed);
     into.advance(decoder.written);
   }

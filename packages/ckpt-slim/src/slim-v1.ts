@@ -1,7 +1,7 @@
 import type { CheckpointFormat } from '@graftjs/core';
+import { guardCheckpoint } from '@graftjs/core';
 import { existingCheckpoint, isCheckpoint } from './checkpoint-location.js';
 import { writeState } from './checkpoint-state.js';
-import { guarded } from './damage.js';
 import { openV1 } from './v1-reader.js';
 import { writeV1 } from './v1-writer.js';
 
@@ -9,13 +9,13 @@ import { writeV1 } from './v1-writer.js';
 export const slimV1: CheckpointFormat = {
   name: 'slim-v1',
   description: 'TensorFlow checkpoint V1 (TF-Slim .ckpt): one file, or shards prefix-00000-of-00003',
-  recognises: (path, files) => guarded(path, () => isCheckpoint(1, path, files)),
+  recognises: (path, files) => guardCheckpoint(path, () => isCheckpoint(1, path, files)),
   open: (path, files) =>
-    guarded(path, async () => {
+    guardCheckpoint(path, async () => {
       const location = await existingCheckpoint(1, path, files);
       return openV1(location.prefix, location.files, files);
     }),
   write: writeV1,
   writeState,
-  filesOf: (path, files) => guarded(path, async () => [...(await existingCheckpoint(1, path, files)).files]),
+  filesOf: (path, files) => guardCheckpoint(path, async () => [...(await existingCheckpoint(1, path, files)).files]),
 };

@@ -1,6 +1,6 @@
+import { damagedCheckpoint } from '@graftjs/core';
 import { snappyUncompress } from 'hysnappy';
 import protobuf from 'protobufjs/minimal.js';
-import { damaged } from './damage.js';
 
 /** Bytes after each block: its type, then the masked CRC-32C of block and type. */
 export const trailerBytes = 5;
@@ -40,7 +40,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 export function decodeBlock(block: Uint8Array, path: string, position: number): TableEntry[] {
   const view = new DataView(block.buffer, block.byteOffset, block.length);
   const end = block.length < 4 ? -1 : entriesEnd(block.length, view.getUint32(block.length - 4, true));
-  if (end < 0) throw damaged(path, position, 'a block has more restart points than it has room for');
+  if (end < 0) throw damagedCheckpoint(path, position, 'a block has more restart points than it has room for');
   const entries: TableEntry[] = [];
   const reader = protobuf.Reader.create(block.subarray(0, end));
   let key: Uint8Array = new Uint8Array();
@@ -51,10 +51,11 @@ export function decodeBlock(block: Uint8Array, path: string, position: number): 
     const keyAt = reader.pos;
     keyBytes += shared + unshared;
     if (shared > key.length || keyAt + unshared + valueBytes > end || keyBytes > keyRatio * block.length) {
-      throw damaged(path, at, 'an entry reaches beyond its block');
+      throw damagedCheckpoint(path, at, 'an entry reaches beyond its block');
     }
     const next = joinKey(key, shared, block.subarray(keyAt, keyAt + unshared));
-    if (entries.length > 0 && compareBytes(key, next) >= 0) throw damaged(path, at, 'the keys are not in order');
+    if (entries.length > 0 && compareBytes(key, next) >= 0)
+      throw damagedCheckpoint(path, at, 'the keys are not in order');
     key = next;
     reader.pos = keyAt + unshared + valueBytes;
     entries.push({ key, value: block.subarray(keyAt + unshared, reader.pos) });
@@ -74,7 +75,7 @@ function readEntryHeader(reader: protobuf.Reader, path: string, at: number) {
   try {
     return { shared: reader.uint32(), unshared: reader.uint32(), valueBytes: reader.uint32() };
   } catch (cause) {
-    throw damaged(path, at, 'an entry of a block is cut off', cause);
+    throw damagedCheckpoint(path, at, 'an entry of a block is cut off', cause);
   }
 }
 
@@ -90,6 +91,6 @@ export function uncompressBlock(compressed: Uint8Array, path: string, position: 
     }
     return snappyUncompress(compressed, length);
   } catch (cause) {
-    throw damaged(path, position, 'a Snappy-compressed block cannot be uncompressed', cause);
+    throw damagedCheckpoint(path, position, 'a Snappy-compressed block cannot be uncompressed', cause);
   }
 }

@@ -1,8 +1,8 @@
 import type { ReadableFile } from '@graftjs/core';
+import { damagedCheckpoint } from '@graftjs/core';
 import protobuf from 'protobufjs/minimal.js';
 import { ByteStream } from './byte-stream.js';
 import { Crc32c } from './crc32c.js';
-import { damaged } from './damage.js';
 import {
   compareBytes,
   decodeBlock,
@@ -61,7 +61,11 @@ export class TableReader {
   /** @throws CheckpointError `checkpoint/damaged` */
   static async open(file: ReadableFile): Promise<TableReader> {
     if (!(await isTable(file))) {
-      throw damaged(file.path, file.size, 'it does not end as a table ends, so it is cut off or of another format');
+      throw damagedCheckpoint(
+        file.path,
+        file.size,
+        'it does not end as a table ends, so it is cut off or of another format',
+      );
     }
     const footer = new Uint8Array(footerBytes);
     const footerAt = file.size - footerBytes;
@@ -74,7 +78,7 @@ export class TableReader {
     let free = 0;
     const blocks = entries.map(({ key, value }): Block => {
       const handle = readHandle(protobuf.Reader.create(value), file.path, index.position, limit);
-      if (handle.position < free) throw damaged(file.path, index.position, 'two blocks overlap');
+      if (handle.position < free) throw damagedCheckpoint(file.path, index.position, 'two blocks overlap');
       free = handle.position + handle.bytes + trailerBytes;
       return { lastKey: key, ...handle };
     });
@@ -88,7 +92,7 @@ export class TableReader {
       const entries = decodeBlock(await readBlock(this.#file, position, bytes), this.#file.path, position);
       const first = entries[0];
       if (last !== undefined && first !== undefined && compareBytes(last, first.key) >= 0) {
-        throw damaged(this.#file.path, position, 'the keys are not in order');
+        throw damagedCheckpoint(this.#file.path, position, 'the keys are not in order');
       }
       last = entries.at(-1)?.key ?? last;
       yield* entries;
@@ -140,7 +144,7 @@ export class TableReader {
       keyBytes += shared + unshared;
       const next = stream.position + unshared + length;
       if (shared > current.length || next > block.position + end || keyBytes > keyRatio * block.bytes) {
-        throw damaged(path, at, 'an entry reaches beyond its block');
+        throw damagedCheckpoint(path, at, 'an entry reaches beyond its block');
       }
       current = joinKey(current, shared, (await stream.peek(unshared)).subarray(0, unshared));
       stream.advance(unshared);
@@ -172,9 +176,10 @@ function readHandle(reader: protobuf.Reader, path: string, at: number, limit: nu
     position = Number(reader.uint64());
     bytes = Number(reader.uint64());
   } catch (cause) {
-    throw damaged(path, at, 'the place of a block is cut off', cause);
+    throw damagedCheckpoint(path, at, 'the place of a block is cut off', cause);
   }
-  if (position + bytes > limit) throw damaged(path, at, `a block should be at byte ${position} with ${bytes} bytes`);
+  if (position + bytes > limit)
+    throw damagedCheckpoint(path, at, `a block should be at byte ${position} with ${bytes} bytes`);
   return { position, bytes };
 }
 
@@ -188,14 +193,18 @@ async function readBlock(file: ReadableFile, position: number, bytes: number): P
   const type = contents[bytes];
   if (type === uncompressedType) return block;
   if (type === snappyType) return uncompressBlock(block, file.path, position);
-  throw damaged(file.path, position + bytes, `there is no block type ${type}; known are 0 (as is) and 1 (Snappy)`);
+  throw damagedCheckpoint(
+    file.path,
+    position + bytes,
+    `there is no block type ${type}; known are 0 (as is) and 1 (Snappy)`,
+  );
 }
 
 async function expectChecksum(file: ReadableFile, position: number, crc: Crc32c): Promise<void> {
   const stored = new Uint8Array(4);
   await file.read(position, stored);
   if (new DataView(stored.buffer).getUint32(0, true) !== crc.masked) {
-    throw damaged(file.path, position, 'the checksum (CRC-32C) of the block before it does not match');
+    throw damagedCheckpoint(file.path, position, 'the checksum (CRC-32C) of the block before it does not match');
   }
 }
 

@@ -1,14 +1,4 @@
-import {
-  CheckpointError,
-  dtypeBytes,
-  elementCount,
-  type FileSystem,
-  formatShape,
-  GraftError,
-  type TensorInfo,
-  type TensorSource,
-} from '@graftjs/core';
-import { safeElementCount } from './element-type.js';
+import { CheckpointError, type FileSystem, formatShape, safeElementCount, type TensorSource } from '@graftjs/core';
 
 /** Endings of the files of a checkpoint: one of these as a prefix would not be found again. */
 const fileEnding = /(\.index|-\d{5,}-of-\d{5,}|\/)$/;
@@ -49,41 +39,4 @@ export async function checkedSources(
     }
   }
   return sources;
-}
-
-/** The bytes of a variable with elements of fixed size. @throws CheckpointError `checkpoint/source-size`, `checkpoint/source-failed` */
-export async function readBytes(source: TensorSource): Promise<Uint8Array> {
-  const value = await readSource(source);
-  const bytes = source.dtype === 'string' ? 0 : elementCount(source.shape) * dtypeBytes[source.dtype];
-  if (value instanceof Uint8Array && value.length === bytes) return value;
-  throw wrongValue(source, `${bytes} bytes`, value);
-}
-
-/** The elements of a variable of strings. @throws CheckpointError `checkpoint/source-size`, `checkpoint/source-failed` */
-export async function readStrings(source: TensorSource): Promise<readonly Uint8Array[]> {
-  const value = await readSource(source);
-  const count = elementCount(source.shape);
-  if (!(value instanceof Uint8Array) && value.length === count) return value;
-  throw wrongValue(source, `${count} strings`, value);
-}
-
-async function readSource(source: TensorSource): Promise<Uint8Array | readonly Uint8Array[]> {
-  try {
-    return await source.read();
-  } catch (cause) {
-    if (GraftError.isInstance(cause)) throw cause;
-    throw new CheckpointError('checkpoint/source-failed', `'${source.name}' could not be had to be written: ${cause}`, {
-      cause,
-      details: { name: source.name },
-    });
-  }
-}
-
-function wrongValue({ name, dtype, shape }: TensorInfo, accepted: string, value: { length: number }): CheckpointError {
-  const received = `${value.length} ${value instanceof Uint8Array ? 'bytes' : 'strings'}`;
-  return new CheckpointError(
-    'checkpoint/source-size',
-    `'${name}' is ${dtype} ${formatShape(shape)}, so it must give ${accepted} to be written; it gave ${received}.`,
-    { details: { name, dtype, shape, received, accepted } },
-  );
 }

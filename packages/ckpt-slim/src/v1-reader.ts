@@ -1,14 +1,16 @@
 import {
   type CheckpointReader,
+  damagedCheckpoint,
+  destination,
   elementCount,
   type FileSystem,
   formatShape,
+  guardCheckpoint,
   type ReadableFile,
   type Shape,
   sameShape,
 } from '@graftjs/core';
-import { destination, type StoredTensor, storedTensor, TensorTable } from './checkpoint-tensors.js';
-import { damaged, guarded } from './damage.js';
+import { type StoredTensor, storedTensor, TensorTable } from './checkpoint-tensors.js';
 import type { ProtoField } from './element-type.js';
 import { decodeSavedTensorSliceMeta, type SavedSliceMeta } from './messages.js';
 import { encodeSliceKey } from './ordered-code.js';
@@ -59,14 +61,14 @@ export async function openV1(prefix: string, paths: readonly string[], files: Fi
 async function readMeta({ file, table }: Shard): Promise<SavedSliceMeta[]> {
   const found = await table.find(new Uint8Array());
   if (found === undefined)
-    throw damaged(file.path, undefined, 'it has no list of its variables, so it is no V1 checkpoint');
+    throw damagedCheckpoint(file.path, undefined, 'it has no list of its variables, so it is no V1 checkpoint');
   const bytes = (await found.stream.peek(found.length)).slice(0, found.length);
   found.stream.advance(found.length);
   await found.verify();
   try {
     return decodeSavedTensorSliceMeta(bytes);
   } catch (cause) {
-    throw damaged(
+    throw damagedCheckpoint(
       file.path,
       undefined,
       `the list of its variables cannot be read (${(cause as Error).message})`,
@@ -89,7 +91,7 @@ function addSlices(
   }
   const tensor = tensors.get(name) ?? { ...stored, field: stored.type.field, slices: [] };
   if (tensor.dtype !== stored.dtype || !sameShape(tensor.shape, shape)) {
-    throw damaged(
+    throw damagedCheckpoint(
       path,
       undefined,
       `'${name}' is ${stored.dtype} ${formatShape(shape)} here and something else in another shard`,
@@ -98,7 +100,7 @@ function addSlices(
   for (const slice of slices) {
     const part = sliceShape(slice, shape);
     if (part === undefined)
-      throw damaged(path, undefined, `a slice of '${name}' does not lie within ${formatShape(shape)}`);
+      throw damagedCheckpoint(path, undefined, `a slice of '${name}' does not lie within ${formatShape(shape)}`);
     tensor.slices.push({ shard, slice, count: elementCount(part) });
   }
   tensors.set(name, tensor);
@@ -120,7 +122,7 @@ class V1Reader implements CheckpointReader {
   }
 
   read(name: string, into?: Uint8Array): Promise<Uint8Array> {
-    return guarded(this.#prefix, async () => {
+    return guardCheckpoint(this.#prefix, async () => {
       const { tensor, elementBytes, bytes } = this.#tensors.getSized(name);
       this.#expectWhole(tensor);
       const { shape, slices, field, type } = tensor;
@@ -140,13 +142,13 @@ class V1Reader implements CheckpointReader {
   }
 
   readStrings(name: string): Promise<Uint8Array[]> {
-    return guarded(this.#prefix, async () => {
+    return guardCheckpoint(this.#prefix, async () => {
       const { tensor, count } = this.#tensors.getStrings(name);
       this.#expectWhole(tensor);
       const [stored, second] = tensor.slices;
       if (stored === undefined) return [];
       if (second !== undefined)
-        throw damaged(this.#prefix, undefined, `the strings of '${name}' are kept in several slices`);
+        throw damagedCheckpoint(this.#prefix, undefined, `the strings of '${name}' are kept in several slices`);
       const record = await findRecord(tensor, stored, 1);
       const strings = await readStringElements(record, tensor.type, count);
       await record.verify();
@@ -165,7 +167,7 @@ class V1Reader implements CheckpointReader {
   }
 
   #notCovered({ name, shape, slices }: SlicedTensor) {
-    return damaged(
+    return damagedCheckpoint(
       this.#prefix,
       undefined,
       `the ${slices.length} slices of '${name}' do not make up ${formatShape(shape)}`,
@@ -176,7 +178,7 @@ class V1Reader implements CheckpointReader {
   #expectRoom({ name, shape }: { name: string; shape: Shape }, least: number): void {
     const bytes = this.#files.reduce((sum, file) => sum + file.size, 0);
     if (elementCount(shape) * least > bytes * snappyRatio) {
-      throw damaged(
+      throw damagedCheckpoint(
         this.#prefix,
         undefined,
         `'${name}' should be ${formatShape(shape)}, for which the files are too small`,
@@ -192,9 +194,14 @@ async function findRecord(
 ): Promise<TableValue> {
   const { path } = shard.file;
   const record = await shard.table.find(encodeSliceKey(name, slice));
-  if (record === undefined) throw damaged(path, undefined, `'${name}' is listed and a slice of it is missing`);
+  if (record === undefined)
+    throw damagedCheckpoint(path, undefined, `'${name}' is listed and a slice of it is missing`);
   if (record.length < count * least) {
-    throw damaged(path, record.stream.position, `${record.length} bytes cannot hold ${count} elements of '${name}'`);
+    throw damagedCheckpoint(
+      path,
+      record.stream.position,
+      `${record.length} bytes cannot hold ${count} elements of '${name}'`,
+    );
   }
   return record;
 }

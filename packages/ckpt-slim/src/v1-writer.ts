@@ -1,14 +1,22 @@
-import { CheckpointError, elementCount, type FileSystem, formatShape, type TensorSource } from '@graftjs/core';
+import {
+  CheckpointError,
+  elementCount,
+  type FileSystem,
+  formatShape,
+  guardCheckpoint,
+  sourceBytes,
+  sourceStrings,
+  type TensorSource,
+} from '@graftjs/core';
 import protobuf from 'protobufjs/minimal.js';
 import { indexPath } from './checkpoint-location.js';
-import { guarded } from './damage.js';
 import { type ElementType, elementTypeOf, type ProtoField, type SizedDType } from './element-type.js';
 import { encodeSavedTensorSliceMeta, encodeSlice, fieldTag, wireType } from './messages.js';
 import { encodeSliceKey } from './ordered-code.js';
 import { compareBytes } from './table-block.js';
 import { TableWriter } from './table-writer.js';
 import { wholeSlice } from './tensor-slice.js';
-import { checkedSources, readBytes, readStrings } from './tensors-to-write.js';
+import { checkedSources } from './tensors-to-write.js';
 import { VarintEncoder } from './varint-encoder.js';
 
 /** TensorFlow's limit for the message that holds one slice, and what it allows for headers (tensor_slice_writer.h). */
@@ -29,7 +37,7 @@ interface EncodedTensor {
  * for a variable that TensorFlow would refuse, `checkpoint/bad-prefix` also where a V2 checkpoint has that prefix
  */
 export function writeV1(path: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void> {
-  return guarded(path, async () => {
+  return guardCheckpoint(path, async () => {
     const sources = await checkedSources(path, tensors, files);
     if ((await files.stat(indexPath(path))) !== undefined) throw hidden(path);
     const keyed = sources.map((source) => {
@@ -94,7 +102,7 @@ function encodeOpening({ name, shape }: TensorSource, tensorBytes: number): Uint
 
 async function encodeNumbers(path: string, source: TensorSource, field: ProtoField): Promise<EncodedTensor> {
   expectSize(path, source, field.mostBytes * elementCount(source.shape));
-  const elements = await readBytes(source);
+  const elements = await sourceBytes(source);
   if (elements.length === 0) return { bytes: 0, pieces: [] };
   const encoder = field.kind === 'varint' ? new VarintEncoder(elements, source.dtype as SizedDType) : undefined;
   const bytes = encoder?.encodedBytes ?? elements.length;
@@ -103,7 +111,7 @@ async function encodeNumbers(path: string, source: TensorSource, field: ProtoFie
 }
 
 async function encodeStrings(path: string, source: TensorSource, field: ProtoField): Promise<EncodedTensor> {
-  const strings = await readStrings(source);
+  const strings = await sourceStrings(source);
   expectSize(
     path,
     source,

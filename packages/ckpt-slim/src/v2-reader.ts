@@ -1,15 +1,17 @@
 import {
   CheckpointError,
   type CheckpointReader,
+  damagedCheckpoint,
+  destination,
   elementCount,
   type FileSystem,
   formatShape,
+  guardCheckpoint,
   type ReadableFile,
   sameShape,
 } from '@graftjs/core';
 import { dataPath, indexPath } from './checkpoint-location.js';
-import { destination, type StoredTensor, storedTensor, TensorTable } from './checkpoint-tensors.js';
-import { damaged, guarded } from './damage.js';
+import { type StoredTensor, storedTensor, TensorTable } from './checkpoint-tensors.js';
 import { type DataRecord, readElements, readStrings } from './data-record.js';
 import { type BundleEntry, type BundleHeader, decodeBundleEntry, decodeBundleHeader, mostEntries } from './messages.js';
 import { encodeSliceKey } from './ordered-code.js';
@@ -72,15 +74,16 @@ async function readIndex(file: ReadableFile): Promise<BundleIndex> {
       else tensors.push({ ...tensor, entry });
     }
     if (tensors.length + slices.size + unreadable.size > mostEntries) {
-      throw damaged(path, undefined, `it has more than ${mostEntries} entries`);
+      throw damagedCheckpoint(path, undefined, `it has more than ${mostEntries} entries`);
     }
   }
-  if (header === undefined) throw damaged(path, undefined, 'the table is empty');
+  if (header === undefined) throw damagedCheckpoint(path, undefined, 'the table is empty');
   return { path, header, tensors: new TensorTable(path, tensors, unreadable), slices };
 }
 
 function decodeHeader(path: string, key: Uint8Array, value: Uint8Array): BundleHeader {
-  if (key.length > 0) throw damaged(path, undefined, 'the header is missing, so it is no index of a V2 checkpoint');
+  if (key.length > 0)
+    throw damagedCheckpoint(path, undefined, 'the header is missing, so it is no index of a V2 checkpoint');
   const header = decode(path, 'the header', () => decodeBundleHeader(value));
   if (header.bigEndian) {
     throw new CheckpointError(
@@ -89,7 +92,7 @@ function decodeHeader(path: string, key: Uint8Array, value: Uint8Array): BundleH
       { details: { path } },
     );
   }
-  if (header.shards < 1) throw damaged(path, undefined, `the header tells of ${header.shards} data files`);
+  if (header.shards < 1) throw damagedCheckpoint(path, undefined, `the header tells of ${header.shards} data files`);
   return header;
 }
 
@@ -97,7 +100,7 @@ function decode<T>(path: string, what: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw damaged(path, undefined, `${what} cannot be read (${(cause as Error).message})`, cause);
+    throw damagedCheckpoint(path, undefined, `${what} cannot be read (${(cause as Error).message})`, cause);
   }
 }
 
@@ -118,7 +121,7 @@ class V2Reader implements CheckpointReader {
   }
 
   read(name: string, into?: Uint8Array): Promise<Uint8Array> {
-    return guarded(this.#prefix, async () => {
+    return guardCheckpoint(this.#prefix, async () => {
       const { tensor, elementBytes, bytes } = this.#index.tensors.getSized(name);
       const { shape, entry } = tensor;
       if (into !== undefined) destination(name, bytes, into);
@@ -143,11 +146,11 @@ class V2Reader implements CheckpointReader {
   }
 
   readStrings(name: string): Promise<Uint8Array[]> {
-    return guarded(this.#prefix, async () => {
+    return guardCheckpoint(this.#prefix, async () => {
       const { tensor, count } = this.#index.tensors.getStrings(name);
       const { entry } = tensor;
       if (entry.slices.length > 0) {
-        throw damaged(
+        throw damagedCheckpoint(
           this.#prefix,
           undefined,
           `the strings of '${name}' are kept in slices, which TensorFlow does not do`,
@@ -174,7 +177,7 @@ class V2Reader implements CheckpointReader {
         entry.type !== tensor.type.code ||
         !sameShape(entry.shape, shape)
       ) {
-        throw damaged(
+        throw damagedCheckpoint(
           this.#index.path,
           undefined,
           `a slice of '${tensor.name}' is missing, or not as the variable says`,
@@ -190,7 +193,7 @@ class V2Reader implements CheckpointReader {
 
   #notCovered({ name, shape, entry }: BundleTensor) {
     const { length } = entry.slices;
-    return damaged(
+    return damagedCheckpoint(
       this.#index.path,
       undefined,
       `the ${length} slices of '${name}' do not make up ${formatShape(shape)}`,
@@ -202,7 +205,11 @@ class V2Reader implements CheckpointReader {
     let room = 0;
     for (const file of new Set(records.map(({ record }) => record.file))) room += file.size;
     if (bytes > room)
-      throw damaged(this.#index.path, undefined, `'${name}' should have ${bytes} bytes; the data files have ${room}`);
+      throw damagedCheckpoint(
+        this.#index.path,
+        undefined,
+        `'${name}' should have ${bytes} bytes; the data files have ${room}`,
+      );
   }
 
   /** Where the bytes of an entry are, of which there must be `bytes`. */
@@ -215,7 +222,7 @@ class V2Reader implements CheckpointReader {
       !(offset >= 0 && Number.isSafeInteger(offset + size))
     ) {
       const place = `${size} bytes from byte ${offset} of data file ${shard}`;
-      throw damaged(
+      throw damagedCheckpoint(
         path,
         undefined,
         `'${name}' takes ${bytes} bytes, and the index gives it ${place} of ${header.shards}`,
@@ -223,7 +230,7 @@ class V2Reader implements CheckpointReader {
     }
     const file = await this.#open(shard);
     if (offset + size > file.size) {
-      throw damaged(
+      throw damagedCheckpoint(
         file.path,
         file.size,
         `'${name}' takes ${size} bytes from byte ${offset} on, and the file ends here`,

@@ -1,13 +1,13 @@
 import type { FileSystem, TensorSource } from '@graftjs/core';
+import { guardCheckpoint, sourceBytes, sourceStrings } from '@graftjs/core';
 import { dataPath, indexPath } from './checkpoint-location.js';
 import { Crc32c } from './crc32c.js';
-import { guarded } from './damage.js';
 import { writeStrings } from './data-record.js';
 import { elementTypeOf } from './element-type.js';
 import { type BundleEntry, encodeBundleEntry, encodeBundleHeader } from './messages.js';
 import { compareBytes } from './table-block.js';
 import { TableWriter } from './table-writer.js';
-import { checkedSources, readBytes, readStrings } from './tensors-to-write.js';
+import { checkedSources } from './tensors-to-write.js';
 
 /** Bytes are handed on in pieces of this size, so that a large variable does not hold up everything else. */
 const pieceBytes = 1 << 22;
@@ -17,7 +17,7 @@ const pieceBytes = 1 << 22;
  * the process ends between the two, the old index refuses the new data by its checksums.
  */
 export function writeV2(prefix: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void> {
-  return guarded(prefix, async () => {
+  return guardCheckpoint(prefix, async () => {
     const sources = await checkedSources(prefix, tensors, files);
     const keyed = sources.map((source) => ({ key: new TextEncoder().encode(source.name), source }));
     keyed.sort((a, b) => compareBytes(a.key, b.key));
@@ -34,8 +34,8 @@ async function* writeData(
   let offset = 0;
   for (const { key, source } of keyed) {
     const { size, crc } = yield* source.dtype === 'string'
-      ? writeStrings(await readStrings(source))
-      : writeElements(await readBytes(source));
+      ? writeStrings(await sourceStrings(source))
+      : writeElements(await sourceBytes(source));
     const type = elementTypeOf(source.dtype).code;
     entries.push({ key, entry: { type, shape: source.shape, shard: 0, offset, size, crc, slices: [] } });
     offset += size;

@@ -40,6 +40,7 @@ export function memoryFileSystem(contents: ReadonlyMap<string, Uint8Array>): Fil
     async remove(path) {
       files.delete(path);
     },
+    lock: () => Promise.reject(new Error('no test locks')),
   };
 }
 

@@ -1,23 +1,42 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
+  BACKBONE,
+  type BackboneOptions,
   CHECKPOINT_FORMAT,
   type CheckpointFormat,
+  type CheckpointReader,
   type Container,
   type FileSystem,
+  planRestore,
   resolve,
   type TensorSource,
   UsageError,
 } from '@graftjs/core';
-import { findFormat } from '@graftjs/trainer';
+import { findFormat, type TensorChange, translateNames } from '@graftjs/trainer';
+
+/** The network that a checkpoint is to be of. */
+export interface ConversionModel extends BackboneOptions {
+  readonly name: string;
+  /** Scopes of variables that the result is not to have. */
+  readonly exclude?: readonly string[];
+}
 
 /** What a conversion did. */
 export interface Conversion {
   /** Names of the formats. */
   readonly from: string;
   readonly to: string;
-  /** The variables that were written, each under its own name, with its shape, its type and every byte. */
+  /** The variables that were written. Without a model each is as it was: name, shape, type and every byte. */
   readonly tensors: readonly string[];
+  /** With a model: whose names the checkpoint had, where they were not the network's own. */
+  readonly source?: string;
+  /** With a model: where each variable comes from. */
+  readonly changes?: readonly TensorChange[];
+  /** With a model: the tensors that were left out. */
+  readonly dropped?: readonly string[];
+  /** Names of the metadata that the target's format has no room for. */
+  readonly droppedMetadata: readonly string[];
 }
 
 /** Whether two paths are one file, whatever links lead to it. */
@@ -47,20 +66,46 @@ async function checkTarget(
   }
 }
 
+/** What is written: all of the file, or what a network takes of it. */
+function planConversion(
+  reader: CheckpointReader,
+  container: Container,
+  model: ConversionModel | undefined,
+): { readonly reader: CheckpointReader } & Pick<Conversion, 'tensors' | 'source' | 'changes' | 'dropped'> {
+  if (!model) return { reader, tensors: [...reader.tensors.keys()] };
+  const { name, exclude = [], ...options } = model;
+  const backbone = resolve(container, BACKBONE, name);
+  const graph = backbone.build(options);
+  const translation = translateNames(reader, graph, backbone.nameMaps);
+  const rows = planRestore(graph.variables, translation.reader.tensors, { exclude }, translation.nameOf);
+  const written = new Set(rows.filter(({ status }) => status === 'restored').map((row) => row.name));
+  const excluded = translation.changes.filter(({ variable }) => !written.has(variable)).map(({ tensor }) => tensor);
+  return {
+    reader: translation.reader,
+    tensors: [...written],
+    ...(translation.source !== undefined && { source: translation.source }),
+    changes: translation.changes.filter(({ variable }) => written.has(variable)),
+    dropped: [...translation.dropped, ...excluded].sort(),
+  };
+}
+
 /**
  * Writes a checkpoint again in another format, one variable at a time.
  * @param from as its format takes it: a file, a prefix, or the folder that it is in
  * @param to the path or prefix to write; its folder is made
  * @param options.format the target's format by name. Default `slim-v2`
+ * @param options.model the network whose variables, by its names and in its arrangement, are written, and nothing else;
+ * without it everything is written as it is
  * @throws UsageError `usage/same-checkpoint` where the target is the source, `usage/read-only-format`
- * @throws CheckpointError those of the two formats: a type that the target cannot hold, a damaged source
+ * @throws CheckpointError those of the two formats: a type that the target cannot hold, a damaged source; with a model
+ * those of `translateNames` and `planRestore`
  */
 export async function convertCheckpoint(
   from: string,
   to: string,
   container: Container,
   files: FileSystem,
-  { format = 'slim-v2' }: { readonly format?: string } = {},
+  { format = 'slim-v2', model }: { readonly format?: string; readonly model?: ConversionModel } = {},
 ): Promise<Conversion> {
   const target = resolve(container, CHECKPOINT_FORMAT, format);
   if (!target.write) {
@@ -68,20 +113,19 @@ export async function convertCheckpoint(
   }
   const source = await findFormat(from, container, files);
   await checkTarget({ path: from, format: source }, { path: to, format: target }, files);
-  const reader = await source.open(from, files);
+  const opened = await source.open(from, files);
   try {
-    const tensors = [...reader.tensors.values()].map(
-      ({ name, dtype, shape }): TensorSource => ({
-        name,
-        dtype,
-        shape,
-        read: () => (dtype === 'string' ? reader.readStrings(name) : reader.read(name)),
-      }),
-    );
+    const { reader, ...plan } = planConversion(opened, container, model);
+    const tensors = plan.tensors.map((name): TensorSource => {
+      const { dtype, shape } = reader.tensors.get(name)!;
+      return { name, dtype, shape, read: () => (dtype === 'string' ? reader.readStrings(name) : reader.read(name)) };
+    });
+    const { metadata } = opened;
     await files.makeFolder(dirname(to));
-    await target.write(to, tensors, files);
-    return { from: source.name, to: target.name, tensors: tensors.map(({ name }) => name) };
+    await target.write(to, tensors, files, metadata && { metadata });
+    const droppedMetadata = target.keepsMetadata ? [] : [...(metadata?.keys() ?? [])];
+    return { from: source.name, to: target.name, ...plan, droppedMetadata };
   } finally {
-    await reader.close();
+    await opened.close();
   }
 }

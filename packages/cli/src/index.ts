@@ -1,5 +1,5 @@
 export { type Composition, compose } from './compose.js';
-export { type Conversion, convertCheckpoint } from './convert-checkpoint.js';
+export { type Conversion, type ConversionModel, convertCheckpoint } from './convert-checkpoint.js';
 export { type Examination, examine } from './doctor/examine.js';
 export type { CacheReport } from './doctor/examine-caches.js';
 export type { EngineHealth } from './doctor/examine-engines.js';

@@ -9,6 +9,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['dataset', 'folder', '@graftjs/data-folder'],
   ['picture reader', '', '@graftjs/data-folder'],
   ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],
+  ['checkpoint format', 'safetensors', '@graftjs/ckpt-safetensors'],
   ['engine', 'onnx', '@graftjs/engine-onnx'],
 ];
 

@@ -1,5 +1,5 @@
-import { elementCount, formatRestoreTable, type GraftError, type RestoreRow } from '@graftjs/core';
-import type { RunEvent, Scores } from '@graftjs/trainer';
+import { elementCount, formatRestoreTable, type GraftError } from '@graftjs/core';
+import type { RunEvent, Scores, Translation } from '@graftjs/trainer';
 import { formatCount, formatQuantity } from './print.js';
 import type { Progress } from './progress.js';
 
@@ -13,9 +13,21 @@ export function formatScores({ top1, top5, loss, count }: Scores): string {
   return `top1 ${formatShare(top1)}, top5 ${formatShare(top5)}, loss ${loss.toFixed(4)} on ${formatCount(count)} pictures`;
 }
 
-function describeRestored(path: string, rows: readonly RestoreRow[]): string {
+/** Whose names a checkpoint had, and what was done to what was taken of it; nothing where they are the network's own. */
+function describeNames({ source, changes, dropped }: Translation): string {
+  if (source === undefined) return '';
+  const adapted = changes.filter((change) => change.adapted).map(({ variable }) => variable);
+  return (
+    `, by the names of ${source}: ${changes.filter(({ permuted }) => permuted).length} of them permuted` +
+    (adapted.length > 0 ? `, ${adapted.join(' and ')} adapted to what the network is fed` : '') +
+    (dropped.length > 0 ? `; not taken: ${dropped.join(', ')}` : '')
+  );
+}
+
+function describeRestored({ path, rows, translation }: RunEvent & { type: 'restored' }): string {
   const others = rows.filter(({ status }) => status !== 'restored');
-  const count = `${rows.length - others.length} of ${rows.length} variables come from ${path}`;
+  const count =
+    `${rows.length - others.length} of ${rows.length} variables come from ${path}` + describeNames(translation);
   return others.length === 0 ? count : `${count}; the others start anew:\n${formatRestoreTable(others)}`;
 }
 
@@ -57,7 +69,7 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'restored':
-        return progress.line(describeRestored(event.path, event.rows));
+        return progress.line(describeRestored(event));
       case 'unreadable':
         return tellUnreadable(progress)(event.path, event.error);
       case 'start':

@@ -65,6 +65,24 @@ export function graftInterrupted(
   });
 }
 
+/** Starts the command, and waits until its standard error has a line. */
+export function graftStarted(
+  args: readonly string[],
+  line: RegExp,
+): Promise<{ readonly pid: number; kill(signal: NodeJS.Signals): void; readonly ended: Promise<void> }> {
+  const child = spawn(process.execPath, [bin, ...args], { cwd: packageFolder, stdio: ['ignore', 'ignore', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+  let stderr = '';
+  return new Promise((resolve, reject) => {
+    child.stderr.on('data', (data) => {
+      stderr += data;
+      if (line.test(stderr)) resolve({ pid: child.pid!, kill: (signal) => void child.kill(signal), ended });
+    });
+    ended.then(() => reject(new Error(`It ended without that line:\n${stderr}`)));
+  });
+}
+
 /** A folder that is removed when the test is over. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'graft-cli-'));

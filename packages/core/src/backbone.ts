@@ -1,4 +1,5 @@
 import type { Graph } from './graph.js';
+import type { NameMap } from './name-map.js';
 
 /** What a user may ask of a network; a backbone refuses (`UsageError`) what it cannot do. */
 export interface BackboneOptions {
@@ -12,6 +13,11 @@ export interface BackboneOptions {
   readonly head?: string;
   /** The probability that dropout drops an element, 0 (off) to below 1. Default: the network's own. */
   readonly dropout?: number;
+  /**
+   * How many times smaller than the picture the features below the head are, where the network can keep them larger by reading
+   * places that stand further apart: its weights fit as they are. Default: the network's own.
+   */
+  readonly outputStride?: number;
 }
 
 /** What is done to the values of a picture, inside the graph. */
@@ -34,6 +40,8 @@ export interface Backbone {
   readonly heads: readonly string[];
   /** The preprocessing of its published weights by name: `vgg` or `inception`. */
   readonly preprocessing: string;
+  /** What other frameworks call its variables; absent or empty where it has no counterpart elsewhere. */
+  readonly nameMaps?: readonly NameMap[];
   /** The same options give the same graph. */
   build(options?: BackboneOptions): Graph;
 }

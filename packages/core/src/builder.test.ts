@@ -58,6 +58,31 @@ describe('what does not fit is named', () => {
   it('a reshape to more elements', () => {
     expect(message((g) => g.reshape(g.input, { name: 'r', shape: [10] }))).toMatch(/net\/r .*9x7x3 cannot become 10/);
   });
+  it('a sum of different shapes, or of one value', () => {
+    const small = (g: GraphBuilder) => g.mean(g.input, { name: 'm' });
+    expect(message((g) => g.sum([g.input, small(g)], { name: 's' }))).toMatch(
+      /net\/s .*9x7x3 and 1x1x3 cannot be added/,
+    );
+    expect(message((g) => g.sum([g.input], { name: 's' }))).toMatch(/net\/s .*one input; accepted: two or more/);
+  });
+  it('values of different sizes side by side', () => {
+    expect(message((g) => g.concat([g.input, g.mean(g.input, { name: 'm' })], { name: 'c' }))).toMatch(
+      /net\/c\/concat .*9x7x3 and 1x1x3 do not fit/,
+    );
+  });
+  it('batch normalization of other channels, or with an epsilon or a decay that is none', () => {
+    const options = { name: 'c', channels: 2, kernel: 1 };
+    const normal = (changes: object) => (g: GraphBuilder) => g.conv2d(g.input, { ...options, batchNorm: changes });
+    expect(message(normal({ epsilon: 0 }))).toMatch(/FusedBatchNormV3 .*epsilon is 0; accepted: above 0/);
+    expect(message(normal({ decay: 1.5 }))).toMatch(/FusedBatchNormV3 .*decay is 1.5; accepted: from 0 to 1/);
+    expect(
+      message((g) => {
+        const own = g.variable('own', [2], { initializer: { kind: 'constant', value: 0 } });
+        const variables = { beta: own, movingMean: own, movingVariance: own };
+        g.add({ op: 'batchNorm', name: 'net/n', inputs: ['images'], ...variables, epsilon: 1, decay: 1 });
+      }),
+    ).toMatch(/net\/n .*net\/own is 2, and its input has 3 channels/);
+  });
   it('a name used twice', () => {
     expect(
       message((g) => {

@@ -9,7 +9,17 @@ export type PaddingRule = 'SAME' | 'VALID' | Padding;
 /** One or two sizes: `3` stands for `[3, 3]`. */
 export type PairOption = number | Pair;
 
-/** A convolution with its bias and activation, as `slim.conv2d`. */
+/** How `slim.batch_norm` is set; the variables are `NAME/BatchNorm/gamma`, `beta`, `moving_mean` and `moving_variance`. */
+export interface BatchNormOptions {
+  /** Whether there is a gamma. Default false, as in Slim. */
+  readonly scale?: boolean;
+  /** Added to the variance. Default 0.001. */
+  readonly epsilon?: number;
+  /** Of the moving averages. Default 0.999. */
+  readonly decay?: number;
+}
+
+/** A convolution with its bias or batch normalization and its activation, as `slim.conv2d`. */
 export interface Conv2dOptions {
   /** Below the builder's scope; the layer's variables are `NAME/weights` and `NAME/biases`. */
   readonly name: string;
@@ -21,8 +31,10 @@ export interface Conv2dOptions {
   readonly padding?: PaddingRule;
   /** Default 1. */
   readonly dilations?: PairOption;
-  /** Default true. */
+  /** Default true, and false with `batchNorm`. */
   readonly biases?: boolean;
+  /** Default: no batch normalization. */
+  readonly batchNorm?: BatchNormOptions;
   /** Default `relu`. */
   readonly activation?: 'relu' | 'none';
   /** Default Xavier's, as in Slim. */
@@ -92,6 +104,10 @@ export class GraphBuilder {
     this.#input = input;
   }
 
+  get scope(): string {
+    return this.#scope;
+  }
+
   get input(): Value {
     return this.#input;
   }
@@ -157,7 +173,7 @@ export class GraphBuilder {
   }
 
   conv2d(x: Value, options: Conv2dOptions): Value {
-    const { name, channels, biases = true, activation = 'relu' } = options;
+    const { name, channels, batchNorm, biases = batchNorm === undefined, activation = 'relu' } = options;
     const [kernel, strides, dilations] = [options.kernel, options.strides ?? 1, options.dilations ?? 1].map(pair) as [
       Pair,
       Pair,
@@ -174,8 +190,42 @@ export class GraphBuilder {
       const variable = this.variable(`${name}/biases`, [channels], { initializer: { kind: 'constant', value: 0 } });
       y = this.add({ op: 'bias', name: `${scope}/BiasAdd`, inputs: [y.name], biases: variable });
     }
+    if (batchNorm) y = this.#batchNorm(y, name, batchNorm);
     if (activation === 'relu') y = this.add({ op: 'relu', name: `${scope}/Relu`, inputs: [y.name] });
     return this.#layer(name, y);
+  }
+
+  #batchNorm(x: Value, name: string, { scale = false, epsilon = 0.001, decay = 0.999 }: BatchNormOptions): Value {
+    const channels = [x.shape.at(-1)!];
+    const variable = (part: string, value: number, trainable = true) =>
+      this.variable(`${name}/BatchNorm/${part}`, channels, { initializer: { kind: 'constant', value }, trainable });
+    return this.add({
+      op: 'batchNorm',
+      name: `${this.#scope}/${name}/BatchNorm/FusedBatchNormV3`,
+      inputs: [x.name],
+      ...(scale && { gamma: variable('gamma', 1) }),
+      beta: variable('beta', 0),
+      movingMean: variable('moving_mean', 0, false),
+      movingVariance: variable('moving_variance', 1, false),
+      epsilon,
+      decay,
+    });
+  }
+
+  relu(x: Value, options: { readonly name: string }): Value {
+    return this.add({ op: 'relu', name: `${this.#scope}/${options.name}`, inputs: [x.name] });
+  }
+
+  /** The sum of values of one shape. */
+  sum(values: readonly Value[], options: { readonly name: string }): Value {
+    const inputs = values.map(({ name }) => name);
+    return this.add({ op: 'add', name: `${this.#scope}/${options.name}`, inputs });
+  }
+
+  /** Values side by side: their channels one after the other. */
+  concat(values: readonly Value[], options: { readonly name: string }): Value {
+    const inputs = values.map(({ name }) => name);
+    return this.#layer(options.name, this.add({ op: 'concat', name: `${this.#scope}/${options.name}/concat`, inputs }));
   }
 
   maxPool(x: Value, options: PoolOptions): Value {
@@ -211,6 +261,11 @@ export class GraphBuilder {
       options.name,
       this.add({ op: 'mean', name: `${this.#scope}/${options.name}/Mean`, inputs: [x.name] }),
     );
+  }
+
+  /** Probabilities along the last axis. */
+  softmax(x: Value, options: { readonly name: string }): Value {
+    return this.add({ op: 'softmax', name: `${this.#scope}/${options.name}`, inputs: [x.name] });
   }
 
   reshape(x: Value, options: { readonly name: string; readonly shape: Shape }): Value {

@@ -12,12 +12,19 @@ export interface TensorInfo {
 export interface CheckpointReader {
   /** Every variable, sorted by name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** What the file says of itself, by names that its writer chose; absent where the format has no room for that. */
+  readonly metadata?: ReadonlyMap<string, string>;
   /**
    * The values of one variable: little-endian, row-major, as many bytes as its type and shape say. They go straight
    * into `into` where it is given (it must have that size) and is then what is returned. A variable of strings is
    * refused (`checkpoint/string-variable`): read it with `readStrings`.
    */
   read(name: string, into?: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Fills `into` with the bytes of a variable from `position` on, counted as `read` gives them; absent where the format
+   * cannot have a part without the whole.
+   */
+  readPart?(name: string, position: number, into: Uint8Array): Promise<void>;
   /** The elements of a variable of strings, row-major, each as the bytes that were stored. */
   readStrings(name: string): Promise<Uint8Array[]>;
   close(): Promise<void>;
@@ -32,18 +39,31 @@ export interface TensorSource extends TensorInfo {
   read(): Promise<Uint8Array | readonly Uint8Array[]> | Uint8Array | readonly Uint8Array[];
 }
 
+/** What may be written beside the variables. */
+export interface CheckpointWriteOptions {
+  /** As `CheckpointReader.metadata`; formats without `keepsMetadata` leave it out. */
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
 /** A way to keep variables in files. A plugin registers one under `CHECKPOINT_FORMAT`. */
 export interface CheckpointFormat {
   /** `family-variant` in lower case: `slim-v2`. */
   readonly name: string;
   /** One line for people. */
   readonly description: string;
+  /** True where `write` keeps metadata. */
+  readonly keepsMetadata?: true;
   /** True where `path` names a checkpoint of this format; decided by a few bytes, never by the whole file. */
   recognises(path: string, files: FileSystem): Promise<boolean>;
   /** Opens the checkpoint at `path`; a damaged or foreign file is a `CheckpointError` that names file and place. */
   open(path: string, files: FileSystem): Promise<CheckpointReader>;
   /** Writes all variables under `path`, atomically; absent where the format can only be read. */
-  write?(path: string, tensors: Iterable<TensorSource>, files: FileSystem): Promise<void>;
+  write?(
+    path: string,
+    tensors: Iterable<TensorSource>,
+    files: FileSystem,
+    options?: CheckpointWriteOptions,
+  ): Promise<void>;
   /**
    * Notes in a folder which checkpoints are kept there, by their paths, the newest last, for other programs that read the
    * format (TensorFlow's file `checkpoint`), atomically; absent where the format has no such note.

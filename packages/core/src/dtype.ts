@@ -35,6 +35,16 @@ export function elementCount(shape: Shape): number {
   return count;
 }
 
+/** TensorFlow's limit on the number of axes (tensorflow/core/framework/tensor_shape.h), the largest of any framework. */
+const mostAxes = 254;
+
+/** The number of elements, undefined where the shape cannot be: a size that is no count, or more than 2^53 - 1 in all. */
+export function safeElementCount(shape: readonly number[]): number | undefined {
+  if (shape.length > mostAxes || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return undefined;
+  const count = elementCount(shape);
+  return Number.isSafeInteger(count) ? count : undefined;
+}
+
 /** `[3, 3, 64]` as `3x3x64`, a scalar as `scalar`: for messages and tables. */
 export function formatShape(shape: Shape): string {
   return shape.length === 0 ? 'scalar' : shape.join('x');

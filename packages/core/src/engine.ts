@@ -1,3 +1,4 @@
+import type { BatchStatistics } from './batch-statistics.js';
 import type { Shape } from './dtype.js';
 import type { Graph } from './graph.js';
 import type { Optimizer } from './optimizer.js';
@@ -54,6 +55,8 @@ export interface TrainingOptions {
   /** Names of variables. The others get no gradient and no slot, and nothing is computed below the lowest of these. */
   readonly trainable: readonly string[];
   readonly optimizer: Optimizer;
+  /** Which batch normalizations use the batch's own statistics. Default `trained`: those that are trained themselves. */
+  readonly batchStatistics?: BatchStatistics;
   /**
    * Slim's: `weightDecay * sum(w^2) / 2` over every decayed variable joins the loss. An optimizer with `decoupledDecay` gets
    * it for the decayed variables instead. Default 0.
@@ -74,7 +77,10 @@ export interface TrainingOptions {
 
 /** A session that learns: any number of `accumulate`, then one `update`. */
 export interface TrainingSession extends Session {
-  /** Runs a batch forward and backward and adds its gradients to those since the last update. */
+  /**
+   * Runs a batch forward and backward and adds its gradients to those since the last update. Batch normalizations that use
+   * the batch's own statistics have moved their moving averages when it ends.
+   */
   accumulate(batch: Batch): Promise<BatchResult>;
   /** The gradient so far of the loss with weight decay, before any clipping, by a trained variable's name. A copy. */
   gradient(name: string): Float32Array;

@@ -1,5 +1,7 @@
 export type { Backbone, BackboneOptions, Normalization } from './backbone.js';
+export { type BatchStatistics, moveAverage, usesBatchStatistics } from './batch-statistics.js';
 export {
+  type BatchNormOptions,
   type Conv2dOptions,
   GraphBuilder,
   type PaddingRule,
@@ -7,7 +9,14 @@ export {
   type PoolOptions,
   type Value,
 } from './builder.js';
-export type { CheckpointFormat, CheckpointReader, TensorInfo, TensorSource } from './checkpoint.js';
+export type {
+  CheckpointFormat,
+  CheckpointReader,
+  CheckpointWriteOptions,
+  TensorInfo,
+  TensorSource,
+} from './checkpoint.js';
+export { damagedCheckpoint, guardCheckpoint, unknownVariable } from './checkpoint-errors.js';
 export { clipByValue, clipScale, squaresChunk, sumOfSquares } from './clip-gradients.js';
 export type {
   Dataset,
@@ -19,7 +28,7 @@ export type {
   Split,
 } from './dataset.js';
 export type { Archive, Download } from './download.js';
-export { type DType, dtypeBytes, elementCount, formatShape, type Shape, sameShape } from './dtype.js';
+export { type DType, dtypeBytes, elementCount, formatShape, type Shape, safeElementCount, sameShape } from './dtype.js';
 export type {
   Batch,
   BatchResult,
@@ -48,6 +57,7 @@ export {
 } from './errors.js';
 export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js';
 export type { Graph, GraphInput, Initializer, Variable } from './graph.js';
+export type { ForeignInput, ForeignTensor, NameMap } from './name-map.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
 export {
@@ -81,3 +91,4 @@ export {
   type LayerSummary,
   summarize,
 } from './summary.js';
+export { destination, sourceBytes, sourceStrings } from './tensor-bytes.js';

@@ -1,4 +1,4 @@
-import { elementCount, formatShape, type Shape } from './dtype.js';
+import { elementCount, formatShape, type Shape, sameShape } from './dtype.js';
 import { GraphError } from './errors.js';
 
 /** Rows and columns. */
@@ -44,6 +44,36 @@ export interface BiasNode extends NodeBase {
   readonly biases: string;
 }
 
+/**
+ * Batch normalization, as `slim.batch_norm`: `(x - mean) / sqrt(variance + epsilon) * gamma + beta`, a channel each. Mean and
+ * variance are those of all places of all examples of the batch (the variance without Bessel's correction) where
+ * `usesBatchStatistics` says so, in training; else `movingMean` and `movingVariance`.
+ *
+ * Each batch that is normalized by its own statistics moves these: `moving -= (1 - decay) * (moving - own)`, where the own
+ * variance has Bessel's correction, as in TensorFlow.
+ */
+export interface BatchNormNode extends NodeBase {
+  readonly op: 'batchNorm';
+  /** Variables, all `[channels]`. Without `gamma` the factor is 1. */
+  readonly gamma?: string;
+  readonly beta: string;
+  readonly movingMean: string;
+  readonly movingVariance: string;
+  readonly epsilon: number;
+  /** From 0 to 1. */
+  readonly decay: number;
+}
+
+/** The sum of its inputs, which have one shape. */
+export interface AddNode extends NodeBase {
+  readonly op: 'add';
+}
+
+/** Its inputs side by side along the last axis; all other sizes are the same. */
+export interface ConcatNode extends NodeBase {
+  readonly op: 'concat';
+}
+
 /** `max(x, 0)`. */
 export interface ReluNode extends NodeBase {
   readonly op: 'relu';
@@ -87,18 +117,27 @@ export interface ReshapeNode extends NodeBase {
   readonly op: 'reshape';
 }
 
+/** Probabilities along the last axis: `exp(x) / sum(exp(x))`. */
+export interface SoftmaxNode extends NodeBase {
+  readonly op: 'softmax';
+}
+
 /** The closed set of operations. Each has a shape rule here and a lowering in every engine. */
 export type Node =
   | NormalizeNode
   | Conv2dNode
   | BiasNode
+  | BatchNormNode
+  | AddNode
+  | ConcatNode
   | ReluNode
   | MaxPoolNode
   | AvgPoolNode
   | LrnNode
   | DropoutNode
   | MeanNode
-  | ReshapeNode;
+  | ReshapeNode
+  | SoftmaxNode;
 
 /** The name of an operation: `conv2d`. */
 export type OpName = Node['op'];
@@ -110,6 +149,10 @@ export type NodeOf<K extends OpName> = Extract<Node, { op: K }>;
 export function variablesOf(node: Node): readonly string[] {
   if (node.op === 'conv2d') return [node.weights];
   if (node.op === 'bias') return [node.biases];
+  if (node.op === 'batchNorm') {
+    const { gamma, beta, movingMean, movingVariance } = node;
+    return [...(gamma === undefined ? [] : [gamma]), beta, movingMean, movingVariance];
+  }
   return [];
 }
 
@@ -203,6 +246,31 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return shape!;
   },
+  batchNorm(node, context) {
+    const [shape] = context.inputs;
+    for (const name of variablesOf({ ...node, shape: shape! })) {
+      const found = context.variable(name);
+      if (found.length !== 1 || found[0] !== shape!.at(-1))
+        fail(node, `${name} is ${formatShape(found)}, and its input has ${shape!.at(-1)} channels.`);
+    }
+    if (!(node.epsilon > 0)) fail(node, `epsilon is ${node.epsilon}; accepted: above 0.`);
+    if (!(node.decay >= 0 && node.decay <= 1)) fail(node, `decay is ${node.decay}; accepted: from 0 to 1.`);
+    return shape!;
+  },
+  add(node, { inputs: [first, ...others] }) {
+    if (others.length === 0) fail(node, 'it has one input; accepted: two or more.');
+    for (const other of others)
+      if (!sameShape(other, first!)) fail(node, `${formatShape(first!)} and ${formatShape(other)} cannot be added.`);
+    return first!;
+  },
+  concat(node, { inputs }) {
+    const [first, ...others] = inputs;
+    for (const other of others) {
+      if (!sameShape(other.slice(0, -1), first!.slice(0, -1)))
+        fail(node, `${formatShape(first!)} and ${formatShape(other)} do not fit side by side.`);
+    }
+    return [...first!.slice(0, -1), inputs.reduce((sum, shape) => sum + shape.at(-1)!, 0)];
+  },
   relu: unchanged,
   maxPool: pooled,
   avgPool: pooled,
@@ -218,4 +286,5 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     }
     return node.shape;
   },
+  softmax: unchanged,
 };

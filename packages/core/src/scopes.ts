@@ -38,6 +38,8 @@ export interface RestoreRow {
   readonly expected: Shape;
   /** The checkpoint's, where it has the variable. */
   readonly found?: TensorInfo;
+  /** What the checkpoint calls it, or would, where that is something else. */
+  readonly tensor?: string;
 }
 
 /** Which variables to restore, by scope prefix, as `slim.get_variables_to_restore`. */
@@ -52,14 +54,17 @@ export interface RestoreSelection {
 
 /** The rows as an aligned table, a line each. */
 export function formatRestoreTable(rows: readonly RestoreRow[]): string {
-  const cells = rows.map((row) => [
-    row.name,
-    row.status,
-    formatShape(row.expected),
-    row.found ? `${formatShape(row.found.shape)}${row.found.dtype === 'float32' ? '' : ` ${row.found.dtype}`}` : '-',
+  const areNamed = rows.some(({ tensor }) => tensor !== undefined);
+  const cells = rows.map(({ name, status, expected, found, tensor = '-' }) => [
+    name,
+    status,
+    formatShape(expected),
+    found ? `${formatShape(found.shape)}${found.dtype === 'float32' ? '' : ` ${found.dtype}`}` : '-',
+    ...(areNamed ? [tensor] : []),
   ]);
-  const lines = [['variable', 'status', 'network', 'checkpoint'], ...cells];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...lines.map((line) => line[column]!.length)));
+  const headings = ['variable', 'status', 'network', 'checkpoint', ...(areNamed ? ['named there'] : [])];
+  const lines = [headings, ...cells];
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines
     .map((line) =>
       line
@@ -73,19 +78,24 @@ export function formatRestoreTable(rows: readonly RestoreRow[]): string {
 /**
  * Decides what a checkpoint gives to a graph, before anything is copied. Missing variables (unless they may be) and
  * mismatched ones are one `CheckpointError` with all of them in a table.
+ * @param tensors what the checkpoint has, by the graph's names and in the graph's arrangement
+ * @param nameOf what the checkpoint itself calls a variable, for the table; default: the same
  * @returns a row for each variable of the graph, in its order
  */
 export function planRestore(
   variables: readonly Variable[],
   tensors: ReadonlyMap<string, TensorInfo>,
   selection: RestoreSelection = {},
+  nameOf: (variable: string) => string | undefined = (variable) => variable,
 ): RestoreRow[] {
   const { include, exclude = [], ignoreMissing = false } = selection;
   const included = new Set((include ? selectScopes(variables, include) : variables).map(({ name }) => name));
   for (const { name } of selectScopes(variables, exclude)) included.delete(name);
   const rows = variables.map(({ name, shape }): RestoreRow => {
     const found = tensors.get(name);
-    const row = { name, expected: shape, ...(found && { found }) };
+    const tensor = nameOf(name);
+    const isForeign = tensor !== undefined && tensor !== name;
+    const row = { name, expected: shape, ...(found && { found }), ...(isForeign && { tensor }) };
     if (!included.has(name)) return { ...row, status: 'excluded' };
     if (!found) return { ...row, status: 'missing' };
     const fits = sameShape(found.shape, shape) && found.dtype === 'float32';

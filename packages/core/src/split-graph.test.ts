@@ -48,3 +48,21 @@ describe('a graph is split where training begins', () => {
     expect(splitGraph(graph, trained(graph, 'net/conv1'))).toBeUndefined();
   });
 });
+
+describe('batch normalization in the frozen part', () => {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [6, 5, 3], dtype: 'float32' });
+  const features = graph.conv2d(graph.input, { name: 'conv1', channels: 4, kernel: 3, batchNorm: {} });
+  const logits = graph.conv2d(graph.mean(features, { name: 'mean' }), { name: 'logits', channels: 3, kernel: 1 });
+  const net = graph.build(graph.reshape(logits, { name: 'squeezed', shape: [3] }), ['logits']);
+
+  it('is the same for a picture in every step, by its moving averages', () => {
+    const split = splitGraph(net, trained(net, 'net/logits'))!;
+    expect(split.prefix.output).toBe('net/mean/Mean');
+    expect(split.prefix.variables.map(({ name }) => name)).toContain('net/conv1/BatchNorm/moving_variance');
+  });
+
+  it('changes with the batch where it uses the statistics of that', () => {
+    const split = splitGraph(net, trained(net, 'net/logits'), 'all');
+    expect(split?.prefix.output).toBe('net/conv1/Conv2D');
+  });
+});

@@ -1,3 +1,4 @@
+import { type BatchStatistics, usesBatchStatistics } from './batch-statistics.js';
 import type { Graph } from './graph.js';
 import { type Node, variablesOf } from './ops.js';
 
@@ -9,13 +10,21 @@ export interface SplitGraph {
   readonly suffix: Graph;
 }
 
-/** The nodes whose values change from step to step: by a trained variable or by dropout, their own or one before them. */
-function changingNodes(graph: Graph, trained: ReadonlySet<string>): Set<string> {
+/**
+ * The nodes whose values for a picture change from step to step: by a trained variable, by dropout or by the other pictures of
+ * the batch, their own or one before them.
+ */
+function changingNodes(
+  graph: Graph,
+  trained: ReadonlySet<string>,
+  batchStatistics: BatchStatistics | undefined,
+): Set<string> {
   const changing = new Set<string>();
   for (const node of graph.nodes) {
     const drops = node.op === 'dropout' && node.keep < 1;
+    const mixes = node.op === 'batchNorm' && usesBatchStatistics(node, trained, batchStatistics);
     const trains = variablesOf(node).some((name) => trained.has(name));
-    if (drops || trains || node.inputs.some((name) => changing.has(name))) changing.add(node.name);
+    if (drops || mixes || trains || node.inputs.some((name) => changing.has(name))) changing.add(node.name);
   }
   return changing;
 }
@@ -34,11 +43,15 @@ function part(graph: Graph, nodes: readonly Node[], ends: Pick<Graph, 'input' | 
 
 /**
  * Splits a graph where training begins: the prefix is what is the same for a picture in every step, since it has no trained
- * variable and drops nothing. Undefined where there is no such prefix with a variable in it, or where more than one of
+ * variable, drops nothing and normalizes by no batch. Undefined where there is no such prefix with a variable in it, or where more than one of
  * its values is read by the rest.
  */
-export function splitGraph(graph: Graph, trained: ReadonlySet<string>): SplitGraph | undefined {
-  const changing = changingNodes(graph, trained);
+export function splitGraph(
+  graph: Graph,
+  trained: ReadonlySet<string>,
+  batchStatistics?: BatchStatistics,
+): SplitGraph | undefined {
+  const changing = changingNodes(graph, trained, batchStatistics);
   const rest = graph.nodes.filter(({ name }) => changing.has(name));
   const borders = new Set(rest.flatMap(({ inputs }) => inputs.filter((name) => !changing.has(name))));
   const [border, ...others] = borders;

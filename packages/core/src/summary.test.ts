@@ -45,3 +45,19 @@ it('adds up, variables that no layer reads and no gradient reaches included', ()
   expect(summary.flops).toBe(summary.layers.reduce((sum, { flops }) => sum + flops, 0));
   expect(summary.activationBytes).toBe(summary.layers.reduce((sum, layer) => sum + layer.activationBytes, 0));
 });
+
+it('counts batch normalization, sums, branches and probabilities', () => {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [5, 3, 2], dtype: 'float32' });
+  const batchNorm = { scale: true };
+  const normal = graph.conv2d(graph.input, { name: 'a', channels: 4, kernel: 1, batchNorm, activation: 'none' });
+  const side = graph.concat([graph.input, normal], { name: 'b' });
+  const sum = graph.sum([side, side, side], { name: 'c' });
+  const { layers } = summarize(graph.build(graph.softmax(sum, { name: 'd' }), []));
+  expect(layers.map(({ name, parameters, flops }) => [name, parameters, flops])).toEqual([
+    // Gamma, beta and the moving averages; a factor and a summand an element.
+    ['net/a', 2 * 4 + 4 * 4, 15 * 4 * (2 * 2 + 2)],
+    ['net/b', 0, 0],
+    ['net/c', 0, 2 * 15 * 6],
+    ['net/d', 0, 4 * 15 * 6],
+  ]);
+});

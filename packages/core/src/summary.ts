@@ -20,6 +20,10 @@ const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
     return 2 * height * width * inputs * elementCount(shape);
   },
   bias: perElement(1),
+  // What is left of it in use: a factor and a summand a channel.
+  batchNorm: perElement(2),
+  add: (node) => (node.inputs.length - 1) * elementCount(node.shape),
+  concat: perElement(0),
   relu: perElement(1),
   maxPool: perWindow,
   avgPool: perWindow,
@@ -28,6 +32,8 @@ const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
   dropout: perElement(0),
   mean: (_, { inputs }) => elementCount(inputs[0]!),
   reshape: perElement(0),
+  // The largest is subtracted; a power, the sum, a division.
+  softmax: perElement(4),
 };
 
 /** One layer of a network: an end point with the operations below its name, or an operation that belongs to none. */

@@ -1,4 +1,4 @@
-import type { Shape } from '@graftjs/core';
+import type { BatchNormNode, Shape } from '@graftjs/core';
 import { Block, type TensorView } from './block.js';
 import type { Layouts } from './layouts.js';
 import type { Pause } from './pauses.js';
@@ -70,15 +70,31 @@ export function turnWeights(from: Float32Array, dims: Shape, blocks: Blocks, to:
   }
 }
 
-/** The arranged weights that an ONNX graph takes, by the names of its inputs. */
-export type Arrangements = ReadonlyMap<string, { readonly weights: string; readonly arrangement: Arrangement }>;
-
-interface Arranged {
+/** What weights are arranged for. */
+export interface Arranging {
   readonly weights: string;
   readonly arrangement: Arrangement;
+  /** The batch normalization that follows, by its moving averages, where its factors are to be in the weights. */
+  readonly batchNorm?: BatchNormNode;
+}
+
+/** The arranged weights that an ONNX graph takes, by the names of its inputs. */
+export type Arrangements = ReadonlyMap<string, Arranging>;
+
+interface Arranged extends Arranging {
   readonly block: Block<Float32Array>;
-  /** Of the weights that it was made of. */
+  /** Of the variables that it was made of. */
   version: number;
+}
+
+/** Multiplies arranged weights of `blocks.outputs` channels side by side with a factor for each output. */
+function scaleWeights(weights: Float32Array, factors: Float32Array, { outputs: size }: Blocks): void {
+  const group = (weights.length / factors.length) * size;
+  for (let start = 0, first = 0; start < weights.length; start += group, first += size) {
+    for (let at = start; at < start + group; at += size) {
+      for (let i = 0; i < size; i++) weights[at + i]! *= factors[first + i]!;
+    }
+  }
 }
 
 /** The arranged weights that a session needs, made anew when the weights have changed. */
@@ -96,10 +112,10 @@ export class ArrangedWeights {
 
   /** Makes room for those that a graph takes. */
   add(arrangements: Arrangements): void {
-    for (const [name, { weights, arrangement }] of arrangements) {
+    for (const [name, arranging] of arrangements) {
       if (this.#all.has(name)) continue;
-      const block = new Block(new Float32Array(this.#store.array(weights).length));
-      this.#all.set(name, { weights, arrangement, block, version: -1 });
+      const block = new Block(new Float32Array(this.#store.array(arranging.weights).length));
+      this.#all.set(name, { ...arranging, block, version: -1 });
     }
   }
 
@@ -108,16 +124,32 @@ export class ArrangedWeights {
     return { block, from: 0, dims: arrangedDims(this.#layouts.dims(weights), arrangement) };
   }
 
-  /** Has them follow the weights. */
+  /** Changes with each of the variables that arranged weights are made of. */
+  #version({ weights, batchNorm }: Arranging): number {
+    const { gamma, movingVariance } = batchNorm ?? {};
+    const names = [weights, gamma, movingVariance].filter((name) => name !== undefined);
+    return names.reduce((sum, name) => sum + this.#store.version(name), 0);
+  }
+
+  /** What a batch normalization multiplies each channel with. */
+  #factors({ gamma, movingVariance, epsilon }: BatchNormNode): Float32Array {
+    const gammas = gamma === undefined ? undefined : this.#store.array(gamma);
+    return this.#store
+      .array(movingVariance)
+      .map((variance, channel) => (gammas ? gammas[channel]! : 1) / Math.sqrt(variance + epsilon));
+  }
+
+  /** Has them follow the variables. */
   async refresh(pause: Pause): Promise<void> {
     for (const one of this.#all.values()) {
-      const { weights, arrangement, block } = one;
-      const version = this.#store.version(weights);
+      const { weights, arrangement, batchNorm, block } = one;
+      const version = this.#version(one);
       if (one.version === version) continue;
       const dims = this.#layouts.dims(weights);
       const blocks = blocksOf(arrangedDims(dims, arrangement), this.#blockSize) ?? { inputs: 1, outputs: 1 };
       const arrange = arrangement === 'turned' ? turnWeights : blockWeights;
       arrange(this.#store.array(weights), dims, blocks, block.array);
+      if (batchNorm) scaleWeights(block.array, this.#factors(batchNorm), blocks);
       one.version = version;
       await pause();
     }

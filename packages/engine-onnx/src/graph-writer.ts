@@ -1,7 +1,7 @@
-import type { Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
-import { type Arrangement, arrangedDims, blocksOf } from './arranged-weights.js';
+import type { BatchNormNode, Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
+import { type Arrangement, type Arranging, arrangedDims, blocksOf } from './arranged-weights.js';
 import type { Layouts } from './layouts.js';
-import type { Lowering, LoweringContext } from './lowering.js';
+import type { Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
 
@@ -22,9 +22,14 @@ interface WriterOptions {
   readonly single?: boolean;
   /** Channels side by side in the runtime's blocked layout, where the writer may use it. Default 1: it may not. */
   readonly blockSize?: number;
+  /** Batch normalizations that use the batch's own statistics. Default: none. */
+  readonly ownStatistics?: ReadonlySet<string>;
   /** Nodes whose own values are asked for, so that they cannot disappear in others. */
   readonly kept?: Iterable<string>;
 }
+
+/** The batch's own statistics of a normalization, where they leave an ONNX graph or enter it. */
+export const statisticsNames = (node: string): Statistics => ({ mean: `${node}:mean`, variance: `${node}:variance` });
 
 /** Names of ONNX values that stand for one value, in two layouts. */
 interface Written {
@@ -42,9 +47,13 @@ export class GraphWriter implements LoweringContext {
   /** Variables that are inputs. */
   readonly variables = new Set<string>();
   /** Arranged weights that are inputs, by the inputs' names. */
-  readonly arrangements = new Map<string, { readonly weights: string; readonly arrangement: Arrangement }>();
+  readonly arrangements = new Map<string, Arranging>();
   /** Dropouts whose masks are inputs, by the inputs' names. */
   readonly masks = new Map<string, DropoutNode>();
+  /** Batch normalizations whose statistics this ONNX graph computes. */
+  readonly givenStatistics = new Map<string, Statistics>();
+  /** Those whose statistics are inputs. */
+  readonly takenStatistics = new Set<string>();
   readonly #graph: Graph;
   readonly #layouts: Layouts;
   readonly #options: WriterOptions;
@@ -112,10 +121,10 @@ export class GraphWriter implements LoweringContext {
 
   readonly isBlocked = (name: string): boolean => this.#written(name).blocked !== undefined;
 
-  readonly arranged = (weights: string, arrangement: Arrangement) => {
-    const name = `${weights}:${arrangement}`;
+  readonly arranged = (weights: string, arrangement: Arrangement, batchNorm?: BatchNormNode) => {
+    const name = [weights, arrangement, ...(batchNorm ? [batchNorm.name] : [])].join(':');
     const dims = arrangedDims(this.#layouts.dims(weights), arrangement);
-    this.arrangements.set(name, { weights, arrangement });
+    this.arrangements.set(name, { weights, arrangement, ...(batchNorm && { batchNorm }) });
     return { value: this.onnx.input(name, 'float32', dims), blocks: blocksOf(dims, this.blockSize) };
   };
 
@@ -135,12 +144,37 @@ export class GraphWriter implements LoweringContext {
     return reader.biases;
   };
 
+  readonly takeBatchNorm = (node: Conv2dNode): BatchNormNode | undefined => {
+    const reader = this.#onlyReaders.get(node.name);
+    if (reader?.op !== 'batchNorm' || this.usesBatchStatistics(reader)) return undefined;
+    this.#absorbed.add(reader.name);
+    return reader;
+  };
+
   readonly takeRelu = (node: Conv2dNode): boolean => {
     const reader = this.#onlyReaders.get(node.name);
-    const last = reader?.op === 'bias' ? this.#onlyReaders.get(reader.name) : reader;
+    const last = reader && this.#absorbed.has(reader.name) ? this.#onlyReaders.get(reader.name) : reader;
     if (last?.op !== 'relu') return false;
     this.#absorbed.add(last.name);
     return true;
+  };
+
+  readonly usesBatchStatistics = ({ name }: BatchNormNode): boolean => this.#options.ownStatistics?.has(name) ?? false;
+
+  readonly setStatistics = ({ name, shape }: BatchNormNode, statistics: Statistics): void => {
+    this.givenStatistics.set(name, statistics);
+    const names = statisticsNames(name);
+    for (const part of ['mean', 'variance'] as const)
+      this.onnx.output(statistics[part], names[part], 'float32', [shape.at(-1)!]);
+  };
+
+  readonly statistics = ({ name, shape }: BatchNormNode): Statistics => {
+    const given = this.givenStatistics.get(name);
+    if (given) return given;
+    this.takenStatistics.add(name);
+    const names = statisticsNames(name);
+    for (const part of Object.values(names)) this.onnx.input(part, 'float32', [shape.at(-1)!]);
+    return names;
   };
 
   readonly dropoutMask = (node: DropoutNode): string | undefined => {

@@ -1,5 +1,6 @@
 import { type Conv2dNode, elementCount, type Shape } from '@graftjs/core';
 import { blocksOf } from './arranged-weights.js';
+import { shiftOf } from './lower-batch-norm.js';
 import { type GradientContext, type Lowering, type LoweringContext, onnxPads } from './lowering.js';
 
 /** Sizes of a convolution: height, width and channels of its input and of its output, and its kernel. */
@@ -34,6 +35,12 @@ function toPicture(context: LoweringContext, rows: string, [height, width, chann
   if (height === 1 && width === 1) return onnx.add('Reshape', [rows, onnx.ints([-1, channels!, 1, 1])]);
   const nhwc = onnx.add('Reshape', [rows, onnx.ints([-1, height!, width!, channels!])]);
   return onnx.add('Transpose', [nhwc], { perm: [0, 3, 1, 2] });
+}
+
+/** True for a 1x1 convolution of every place: a product of matrices. */
+function isPointwise(context: LoweringContext, { weights, strides, padding }: Conv2dNode): boolean {
+  const [height, width] = context.variableShape(weights);
+  return height === 1 && width === 1 && strides[0] === 1 && strides[1] === 1 && padding.every((size) => size === 0);
 }
 
 const dense: Lowering<Conv2dNode> = {
@@ -73,6 +80,13 @@ function inputGradient(
 ): string {
   const { onnx } = context;
   const { strides, dilations, padding } = node;
+  if (isPointwise(context, node)) {
+    const [inputs, outputs] = [input[2]!, output[2]!];
+    const weights = onnx.add('Reshape', [context.variable(node.weights), onnx.ints([outputs, inputs])]);
+    const places = onnx.add('Reshape', [dy, onnx.ints([0, outputs, -1])]);
+    const dx = onnx.add('MatMul', [onnx.add('Transpose', [weights], { perm: [1, 0] }), places]);
+    return onnx.add('Reshape', [dx, onnx.ints([-1, inputs, input[0]!, input[1]!])]);
+  }
   const reach = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1);
   const pads = padding.map((size, side) => reach[side < 2 ? 0 : 1]! - 1 - size) as [number, number, number, number];
   const whole = strides[0] === 1 && strides[1] === 1 && pads.every((size) => size >= 0);
@@ -225,11 +239,18 @@ const general: Lowering<Conv2dNode> = {
       dilations: node.dilations,
     };
     const biases = context.takeBiases(node);
-    const added = biases ? [context.variable(biases)] : [];
+    const batchNorm = biases ? undefined : context.takeBatchNorm(node);
+    const added = biases ? [context.variable(biases)] : batchNorm ? [shiftOf(context, batchNorm)] : [];
     const x = node.inputs[0]!;
-    if (!blocksOf([outputs!, inputs!], context.blockSize))
-      return onnx.add('Conv', [context.value(x), context.variable(node.weights), ...added], attributes);
-    const { value: weights, blocks } = context.arranged(node.weights, 'blocked');
+    const fits = blocksOf([outputs!, inputs!], context.blockSize);
+    // Where nothing joins it, a product of matrices is as fast, and what reads it has it in the plain layout at once.
+    if (!fits || (isPointwise(context, node) && added.length === 0)) {
+      const weights = batchNorm
+        ? context.arranged(node.weights, 'blocked', batchNorm).value
+        : context.variable(node.weights);
+      return onnx.add('Conv', [context.value(x), weights, ...added], attributes);
+    }
+    const { value: weights, blocks } = context.arranged(node.weights, 'blocked', batchNorm);
     const picture = blocks!.inputs === 1 ? context.value(x) : context.blockedValue(x);
     const activation = context.takeRelu(node) ? { activation: 'Relu' } : {};
     return { blocked: onnx.blocked('Conv', [picture, weights, ...added], { ...attributes, ...activation }) };

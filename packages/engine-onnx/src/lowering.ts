@@ -1,6 +1,12 @@
-import type { Conv2dNode, DropoutNode, Node, NodeOf, OpName, Shape } from '@graftjs/core';
+import type { BatchNormNode, Conv2dNode, DropoutNode, Node, NodeOf, OpName, Shape } from '@graftjs/core';
 import type { Arrangement, Blocks } from './arranged-weights.js';
 import type { OnnxGraph } from './onnx-graph.js';
+
+/** ONNX values `[channels]`: means, and variances without Bessel's correction. */
+export interface Statistics {
+  readonly mean: string;
+  readonly variance: string;
+}
 
 /**
  * What a lowering may ask for while it writes. Inside the engine pictures are NCHW: a value of shape `[h, w, c]` is an
@@ -23,7 +29,12 @@ export interface LoweringContext {
    * else undefined.
    */
   takeBiases(node: Conv2dNode): string | undefined;
-  /** True where a rectifier is all that reads a convolution with its biases: what comes out of `forward` is to be rectified. */
+  /**
+   * The batch normalization that is all that reads a convolution, where it uses its moving averages: what comes out of
+   * `forward` is to be normalized; else undefined.
+   */
+  takeBatchNorm(node: Conv2dNode): BatchNormNode | undefined;
+  /** True where a rectifier is all that reads a convolution with what was taken: what comes out of `forward` is to be rectified. */
   takeRelu(node: Conv2dNode): boolean;
   /** Channels side by side in the runtime's blocked layout, `[N, c / b, h, w, b]`; 1 where there is none. */
   readonly blockSize: number;
@@ -31,15 +42,27 @@ export interface LoweringContext {
   blockedValue(name: string): string;
   /** True where a value is in that layout already. */
   isBlocked(name: string): boolean;
-  /** Weights of a convolution in another form, and its blocks where it has some. */
-  arranged(weights: string, arrangement: Arrangement): { readonly value: string; readonly blocks: Blocks | undefined };
+  /**
+   * Weights of a convolution in another form, and its blocks where it has some.
+   * @param batchNorm one by moving averages, whose factors the weights are to have
+   */
+  arranged(
+    weights: string,
+    arrangement: Arrangement,
+    batchNorm?: BatchNormNode,
+  ): { readonly value: string; readonly blocks: Blocks | undefined };
+  /** True where a batch normalization uses the batch's own statistics: the whole batch is in the graph then. */
+  usesBatchStatistics(node: BatchNormNode): boolean;
+  /** The batch's own statistics, for the way back and for the moving averages, as `forward` has computed them. */
+  setStatistics(node: BatchNormNode, statistics: Statistics): void;
+  statistics(node: BatchNormNode): Statistics;
   /** The mask that a dropout multiplies with; undefined outside of training. */
   dropoutMask(node: DropoutNode): string | undefined;
 }
 
 /** What a lowering may ask for while it writes the way back. */
 export interface GradientContext extends LoweringContext {
-  /** True where the gradient of the node's first input is wanted. */
+  /** True where the gradient of one of the node's inputs is wanted. */
   readonly wantsInput: boolean;
   /** True where the variable is trained. */
   trains(variable: string): boolean;
@@ -56,7 +79,7 @@ export interface Lowering<N extends Node> {
   forward(context: LoweringContext, node: N): string | { readonly blocked: string };
   /**
    * Given the gradient `dy` of the node's value, sets those of its variables and gives that of each input; undefined
-   * where it is not wanted.
+   * where none is wanted.
    */
   backward(context: GradientContext, node: N, dy: string): readonly (string | undefined)[];
 }

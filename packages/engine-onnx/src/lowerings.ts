@@ -1,5 +1,7 @@
 import { elementCount, type LrnNode, type ReshapeNode } from '@graftjs/core';
+import { lowerBatchNorm } from './lower-batch-norm.js';
 import { lowerConvolution } from './lower-convolution.js';
+import { lowerAdd, lowerConcat } from './lower-joins.js';
 import { lowerAvgPool, lowerMaxPool, lowerMean } from './lower-pooling.js';
 import type { Lowering, LoweringContext, Lowerings } from './lowering.js';
 import { float } from './onnx-proto.js';
@@ -63,11 +65,24 @@ function reshape({ onnx }: LoweringContext, x: string, from: readonly number[], 
 /** Every operation of core, in ONNX; one that is missing does not compile. */
 export const lowerings: Lowerings = {
   conv2d: lowerConvolution,
+  batchNorm: lowerBatchNorm,
+  add: lowerAdd,
+  concat: lowerConcat,
   maxPool: lowerMaxPool,
   avgPool: lowerAvgPool,
   mean: lowerMean,
   lrn: lowerLrn,
   reshape: lowerReshape,
+  softmax: {
+    forward: ({ onnx, value }, { inputs }) => onnx.add('Softmax', [value(inputs[0]!)], { axis: 1 }),
+    // y * (dy - sum(dy y)).
+    backward({ onnx, value, wantsInput }, { name }, dy) {
+      if (!wantsInput) return [undefined];
+      const y = value(name);
+      const sum = onnx.add('ReduceSum', [onnx.add('Mul', [dy, y]), onnx.ints([1])], { keepdims: 1 });
+      return [onnx.add('Mul', [y, onnx.add('Sub', [dy, sum])])];
+    },
+  },
   normalize: {
     forward({ onnx, value }, { inputs, mean, scale }) {
       const pixels = onnx.add('Cast', [value(inputs[0]!)], { to: 1 });
@@ -93,7 +108,10 @@ export const lowerings: Lowerings = {
     },
   },
   relu: {
-    forward: ({ onnx, value }, { inputs }) => onnx.add('Relu', [value(inputs[0]!)]),
+    forward({ onnx, value, blockedValue, isBlocked }, { inputs: [x] }) {
+      if (isBlocked(x!)) return { blocked: onnx.add('Relu', [blockedValue(x!)]) };
+      return onnx.add('Relu', [value(x!)]);
+    },
     // min(max(3e38 y, 0), 1) is 1 where the gradient passes and 0 elsewhere, in half of the time of Sign(y).
     backward({ onnx, value, wantsInput }, { name }, dy) {
       if (!wantsInput) return [undefined];

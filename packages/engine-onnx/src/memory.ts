@@ -22,8 +22,12 @@ const bytesOf = (shapes: Iterable<Shape>): number => {
   return bytes;
 };
 
-/** The most examples of a batch that run as one group, so that what they keep stays within `budget` bytes; at least 1. */
+/**
+ * The most examples of a batch that run as one group, so that what they keep stays within `budget` bytes; at least 1. All of
+ * them where a segment needs the whole batch.
+ */
 export function groupSize(graph: Graph, segments: readonly StepSegment[], budget: number): number {
+  if (segments.some(({ wholeBatch }) => wholeBatch)) return Number.POSITIVE_INFINITY;
   const bytes = keptBytes(graph, segments);
   return bytes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(budget / bytes));
 }

@@ -1,8 +1,9 @@
 import { type Batch, EngineError, elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
 import { Block } from './block.js';
 import { createSession } from './onnx-session.js';
+import { OwnStatistics } from './own-statistics.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
-import { writeStepGraphs } from './step-graphs.js';
+import { ownStatisticsOf, writeStepGraphs } from './step-graphs.js';
 import { TrainedVariables } from './trained-variables.js';
 import { loadStep } from './training-step.js';
 
@@ -29,7 +30,8 @@ export async function createTrainingSession(parts: SessionParts, training: Train
   const segments = writeStepGraphs(parts, training);
   const names = segments.flatMap(({ backward }) => backward?.trained ?? []);
   const variables = new TrainedVariables(graph, store, training, names);
-  const step = await loadStep(parts, segments, variables);
+  const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
+  const step = await loadStep(parts, segments, variables, statistics);
   const classes = elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
   const session = createSession(parts);
 

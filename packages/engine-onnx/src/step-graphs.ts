@@ -1,4 +1,13 @@
-import { type DropoutNode, EngineError, type Graph, type Node, type TrainingOptions, variablesOf } from '@graftjs/core';
+import {
+  type BatchNormNode,
+  type DropoutNode,
+  EngineError,
+  type Graph,
+  type Node,
+  type TrainingOptions,
+  usesBatchStatistics,
+  variablesOf,
+} from '@graftjs/core';
 import type { Arrangements } from './arranged-weights.js';
 import { GraphWriter } from './graph-writer.js';
 import type { Layouts } from './layouts.js';
@@ -36,6 +45,8 @@ export interface StepGraph {
   readonly trained: readonly string[];
   /** Dropouts by the inputs for their masks. */
   readonly masks: ReadonlyMap<string, DropoutNode>;
+  /** Batch normalizations whose own statistics are inputs, and those whose are outputs. */
+  readonly statistics: { readonly takes: Iterable<string>; readonly gives: Iterable<string> };
 }
 
 /** The graphs that a segment of a network needs for a step. */
@@ -46,6 +57,8 @@ export interface StepSegment extends Segment {
   readonly backward?: StepGraph;
   /** Whether the gradient of its input is wanted. */
   readonly passesOn: boolean;
+  /** Whether it needs the whole batch at once, for statistics of it. */
+  readonly wholeBatch: boolean;
 }
 
 /** What a step is planned for. */
@@ -69,6 +82,17 @@ export function keptBy(segments: readonly StepSegment[]): Kept {
     values: [...new Set(segments.flatMap(({ forward }) => forward?.gives ?? []))],
     gradients: segments.filter(({ passesOn }) => passesOn).map(({ input }) => input),
   };
+}
+
+/** The batch normalizations that use the batch's own statistics in a training session. */
+export function ownStatisticsOf(
+  graph: Graph,
+  { trainable, batchStatistics }: Pick<TrainingOptions, 'trainable' | 'batchStatistics'>,
+): BatchNormNode[] {
+  const trained = new Set(trainable);
+  return nodesFor(graph, [graph.output]).filter(
+    (node): node is BatchNormNode => node.op === 'batchNorm' && usesBatchStatistics(node, trained, batchStatistics),
+  );
 }
 
 /** The nodes that the gradient has to pass: those with a trained variable of their own or of a node before them. */
@@ -111,11 +135,18 @@ function writeLoss({ onnx, value }: GraphWriter, output: Node, labelSmoothing: n
  */
 export function writeStepGraphs(
   { graph, layouts, blockSize, budgets }: StepPlan,
-  training: Pick<TrainingOptions, 'trainable' | 'labelSmoothing'>,
+  training: Pick<TrainingOptions, 'trainable' | 'labelSmoothing' | 'batchStatistics'>,
 ): StepSegment[] {
   const { labelSmoothing = 0 } = training;
   const trainable = new Set(training.trainable);
-  const segments = cutIntoSegments(graph, nodesFor(graph, [graph.output]), { pieceBytes: budgets.piece });
+  const ownStatistics = new Set(ownStatisticsOf(graph, training).map(({ name }) => name));
+  const segments = cutIntoSegments(graph, nodesFor(graph, [graph.output]), { pieceBytes: budgets.piece }).map(
+    (segment) => {
+      // Statistics of a batch are of all its examples, so these cannot run in pieces, whatever memory that takes.
+      const wholeBatch = segment.nodes.some(({ name }) => ownStatistics.has(name));
+      return { ...segment, wholeBatch, piece: wholeBatch ? Number.POSITIVE_INFINITY : segment.piece };
+    },
+  );
   const nodes = segments.flatMap((segment) => segment.nodes);
   const learns = nodesThatLearn(nodes, trainable);
   const output = nodes.at(-1)!;
@@ -125,10 +156,11 @@ export function writeStepGraphs(
       `${graph.name} gives ${output.shape.join('x')}; a classifier's logits have one axis.`,
     );
   }
-  const writerOptions = ({ piece }: Segment) => ({ dropsOut: true, single: piece === 1, blockSize });
+  const writerOptions = ({ piece }: Segment) => ({ dropsOut: true, single: piece === 1, blockSize, ownStatistics });
   const described = (writer: GraphWriter, gives: readonly string[], trained: readonly string[]): StepGraph => {
     const { taken: values, variables, arrangements, masks } = writer;
-    return { bytes: writer.onnx.encode(true), values, gives, variables, arrangements, trained, masks };
+    const statistics = { takes: writer.takenStatistics, gives: [...writer.givenStatistics.keys()] };
+    return { bytes: writer.onnx.encode(true), values, gives, variables, arrangements, trained, masks, statistics };
   };
 
   /** Writes the way back through a segment's nodes; gives the variables whose gradients it found. */
@@ -147,7 +179,7 @@ export function writeStepGraphs(
       };
       const context: GradientContext = {
         ...writer,
-        wantsInput: learns.has(node.inputs[0]!),
+        wantsInput: node.inputs.some((name) => learns.has(name)),
         trains: (variable) => trainable.has(variable),
         gradientSoFar: soFar,
         setGradient,
@@ -170,7 +202,11 @@ export function writeStepGraphs(
   return segments.map((segment): StepSegment => {
     const passesOn = learns.has(segment.input);
     if (segment.output === output.name) {
-      const writer = new GraphWriter(graph, layouts, writerOptions(segment));
+      // The gradient of gamma takes what gamma multiplies, so that has to be there.
+      const kept = segment.nodes.flatMap((node) =>
+        node.op === 'batchNorm' && node.gamma !== undefined && trainable.has(node.gamma) ? node.inputs : [],
+      );
+      const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept });
       writer.write(segment.nodes);
       const gradient = writeLoss(writer, output, labelSmoothing);
       return { ...segment, backward: described(writer, [], writeBack(writer, segment, gradient)), passesOn };

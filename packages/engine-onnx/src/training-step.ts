@@ -5,6 +5,7 @@ import { dropoutMask } from './dropout-mask.js';
 import type { Run } from './executor.js';
 import { engineDims, valueName } from './graph-writer.js';
 import { groupSize } from './memory.js';
+import type { OwnStatistics } from './own-statistics.js';
 import { createPauses } from './pauses.js';
 import { type SessionParts, variableFeeds } from './session-parts.js';
 import { keptBy, type StepGraph, type StepSegment, stepNames } from './step-graphs.js';
@@ -34,6 +35,7 @@ export async function loadStep(
   parts: SessionParts,
   segments: readonly StepSegment[],
   variables: TrainedVariables,
+  statistics: OwnStatistics,
 ): Promise<TrainingStep> {
   const { graph, layouts, arranged, executor, budgets, options } = parts;
   const shapes = new Map<string, Shape>(graph.nodes.map(({ name, shape }) => [name, shape]));
@@ -70,7 +72,7 @@ export async function loadStep(
     /** What a graph takes for examples `from` to `to` of the group, besides gradients. */
     function feeds(step: StepGraph, part: readonly [number, number]): Record<string, TensorView> {
       const [from, to] = part;
-      const fed = variableFeeds(parts, step);
+      const fed = { ...variableFeeds(parts, step), ...statistics.views(step.statistics.takes) };
       for (const name of step.values) {
         if (name !== graph.input.name) fed[valueName(name)] = keptView(valueName(name), name, part);
         else {
@@ -92,7 +94,8 @@ export async function loadStep(
       if (!forward) continue;
       for (const part of cut(count, piece)) {
         const gives = forward.gives.map((name) => [valueName(name), keptView(valueName(name), name, part)] as const);
-        yield { model: models.get(forward)!, feeds: feeds(forward, part), fetches: Object.fromEntries(gives) };
+        const fetches = { ...Object.fromEntries(gives), ...statistics.views(forward.statistics.gives) };
+        yield { model: models.get(forward)!, feeds: feeds(forward, part), fetches };
       }
     }
     for (const { piece, forward, backward, input, output, passesOn } of [...segments].reverse()) {
@@ -100,7 +103,7 @@ export async function loadStep(
       for (const part of cut(count, piece)) {
         const [from, to] = part;
         const fed = feeds(backward, part);
-        const fetches: Record<string, TensorView> = {};
+        const fetches: Record<string, TensorView> = statistics.views(backward.statistics.gives);
         if (forward) {
           const name = stepNames.valueGradient(output);
           fed[name] = keptView(name, output, part);
@@ -135,6 +138,7 @@ export async function loadStep(
         makeRoom(end - start);
         await executor.run([...runsOf(batch, losses, start, end)]);
       }
+      statistics.move(batch.count);
       await variables.prepareDecayLoss(pause);
       return losses.array.reduce((sum, loss) => sum + loss, 0);
     },

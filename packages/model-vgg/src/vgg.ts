@@ -7,6 +7,7 @@ import {
   UsageError,
   type Value,
 } from '@graftjs/core';
+import { type VggSource, vggNameMap } from './name-maps.js';
 
 /** One convolution of a stage: its kernel, and whether local response normalization follows. */
 interface Layer {
@@ -18,11 +19,26 @@ const conv3: Layer = { kernel: 3 };
 const conv1: Layer = { kernel: 1 };
 const conv3Lrn: Layer = { kernel: 3, lrn: true };
 
+const pytorch = ['torchvision', 'timm'] as const;
+const pytorchAndKeras = [...pytorch, 'keras', 'keras 2'] as const;
+
 /** The five stages of each configuration of the paper's table 1, by the names that TF-Slim gives or would give. */
 const configurations: Readonly<
-  Record<string, { readonly letter: string; readonly stages: readonly (readonly Layer[])[] }>
+  Record<
+    string,
+    {
+      readonly letter: string;
+      readonly stages: readonly (readonly Layer[])[];
+      /** Who else has this network. */
+      readonly sources?: readonly VggSource[];
+    }
+  >
 > = {
-  vgg_a: { letter: 'A, 11 layers', stages: [[conv3], [conv3], [conv3, conv3], [conv3, conv3], [conv3, conv3]] },
+  vgg_a: {
+    letter: 'A, 11 layers',
+    stages: [[conv3], [conv3], [conv3, conv3], [conv3, conv3], [conv3, conv3]],
+    sources: pytorch,
+  },
   vgg_a_lrn: {
     letter: 'A-LRN, 11 layers',
     stages: [[conv3Lrn], [conv3], [conv3, conv3], [conv3, conv3], [conv3, conv3]],
@@ -36,6 +52,7 @@ const configurations: Readonly<
       [conv3, conv3],
       [conv3, conv3],
     ],
+    sources: pytorch,
   },
   vgg_c: {
     letter: 'C, 16 layers with 1x1 convolutions',
@@ -56,6 +73,7 @@ const configurations: Readonly<
       [conv3, conv3, conv3],
       [conv3, conv3, conv3],
     ],
+    sources: pytorchAndKeras,
   },
   vgg_19: {
     letter: 'E, 19 layers',
@@ -66,6 +84,7 @@ const configurations: Readonly<
       [conv3, conv3, conv3, conv3],
       [conv3, conv3, conv3, conv3],
     ],
+    sources: pytorchAndKeras,
   },
 };
 
@@ -119,6 +138,9 @@ function build(name: string, options: BackboneOptions): Graph {
       `${name} halves a picture five times: the size is at least 32, and ${size} came.`,
     );
   }
+  if (options.outputStride !== undefined) {
+    throw new UsageError('usage/output-stride', `${name} has no other output stride than its own, 32; leave it out.`);
+  }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
 
   const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
@@ -140,11 +162,20 @@ function build(name: string, options: BackboneOptions): Graph {
  * The networks of Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (2014),
  * as TF-Slim's `nets/vgg.py` has them. Pictures of any size from 32 up; fc6's kernel is size / 32, rounded down.
  */
-export const vggBackbones: readonly Backbone[] = Object.entries(configurations).map(([name, { letter }]) => ({
-  name,
-  description: `VGG configuration ${letter} (Simonyan and Zisserman, 2014)`,
-  defaults: { classes: 1000, size: 224 },
-  heads: Object.keys(heads),
-  preprocessing: 'vgg',
-  build: (options = {}) => build(name, options),
-}));
+export const vggBackbones: readonly Backbone[] = Object.entries(configurations).map(
+  ([name, { letter, stages, sources = [] }]) => ({
+    name,
+    description: `VGG configuration ${letter} (Simonyan and Zisserman, 2014)`,
+    defaults: { classes: 1000, size: 224 },
+    heads: Object.keys(heads),
+    preprocessing: 'vgg',
+    nameMaps: sources.map((source) =>
+      vggNameMap(
+        source,
+        name,
+        stages.map((layers) => layers.length),
+      ),
+    ),
+    build: (options = {}) => build(name, options),
+  }),
+);

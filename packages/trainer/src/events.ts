@@ -1,6 +1,7 @@
 import type { GraftError, Graph, OpenDataset, RestoreRow } from '@graftjs/core';
 import type { Evaluation } from './metrics.js';
 import type { RunRecord } from './run-config.js';
+import type { Translation } from './translate-names.js';
 
 /** A frozen part of the network from the pictures on, which need not be computed in every step. */
 export interface FrozenPrefix {
@@ -15,7 +16,13 @@ export interface FrozenPrefix {
 /** What a run tells while it goes on: `restored` and `unreadable` come before `start`, all others after it. */
 export type RunEvent =
   /** The plan of what the weights are restored from, before it is done: a row for each variable. */
-  | { readonly type: 'restored'; readonly path: string; readonly rows: readonly RestoreRow[] }
+  | {
+      readonly type: 'restored';
+      readonly path: string;
+      readonly rows: readonly RestoreRow[];
+      /** How the checkpoint's names became the graph's. */
+      readonly translation: Translation;
+    }
   /** A newer checkpoint of the resumed run could not be read; an older one takes its place. */
   | { readonly type: 'unreadable'; readonly path: string; readonly error: GraftError }
   | {

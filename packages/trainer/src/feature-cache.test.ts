@@ -116,6 +116,7 @@ describe('a frozen prefix', () => {
   it('makes room for itself among the features of other runs', async () => {
     const cache = { folder: `${await temporaryFolder()}/features`, limit: 3000 };
     await run(headOnly, cache);
+    await writeFile(`${cache.folder}/0123.features.4567.tmp`, new Uint8Array(900));
     const before = await readdir(cache.folder);
     await run({ ...headOnly, seed: 7 }, cache);
     const after = await readdir(cache.folder);

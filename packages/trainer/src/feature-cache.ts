@@ -40,6 +40,7 @@ const chunkPictures = 256;
 const batchPictures = 32;
 const digestBytes = 32;
 const suffix = '.features';
+const removable = /\.features(\..*\.tmp)?$/;
 
 /** Bytes that a cache may have where nothing is said. */
 export const defaultLimit = 8 * 2 ** 30;
@@ -156,7 +157,9 @@ export class FeatureCache {
     try {
       await files.makeFolder(options.folder);
       await this.#makeRoom(bytes.length + digestBytes);
-      await files.write(this.#path(name), [bytes, await sha256(bytes)]);
+      const chunks = [bytes, await sha256(bytes)];
+      // Another run that makes room may take the draft away.
+      await files.write(this.#path(name), chunks).catch(() => files.write(this.#path(name), chunks));
     } catch (cause) {
       throw new RunError(
         'run/cannot-write',
@@ -167,7 +170,7 @@ export class FeatureCache {
     }
   }
 
-  /** Removes other runs' features until so many more bytes fit. */
+  /** Removes other runs' features, and drafts that killed ones have left, until so many more bytes fit. */
   async #makeRoom(bytes: number): Promise<void> {
     const { files, options } = this.#parts;
     const sizes = new Map<string, number>();
@@ -176,7 +179,7 @@ export class FeatureCache {
     let total = bytes + [...sizes.values()].reduce((sum, size) => sum + size, 0);
     for (const [name, size] of sizes) {
       if (total <= this.#limit) return;
-      if (this.#own.has(name) || !name.endsWith(suffix)) continue;
+      if (this.#own.has(name) || !removable.test(name)) continue;
       await files.remove(this.#path(name));
       total -= size;
     }

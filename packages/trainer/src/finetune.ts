@@ -33,6 +33,7 @@ import type { RunState } from './run-state.js';
 import { Saver } from './saver.js';
 import { createSchedule } from './schedules.js';
 import { initialState, TrainingLoop } from './training-loop.js';
+import { translateNames } from './translate-names.js';
 import type { Weights } from './weights.js';
 
 /** What a run came to. */
@@ -80,6 +81,7 @@ function planSteps(config: RunConfig, data: RunDataset) {
 }
 
 interface Start {
+  /** By the graph's names. */
   readonly reader: CheckpointReader;
   readonly rows: readonly RestoreRow[];
 }
@@ -96,9 +98,11 @@ async function openStart(
   const { path, ...selection } = config.checkpoint;
   const reader = await openCheckpoint(path, container, files);
   closing.push(() => reader.close());
-  const rows = planRestore(graph.variables, reader.tensors, selection);
-  onEvent?.({ type: 'restored', path, rows });
-  return { reader, rows };
+  const { nameMaps } = resolve(container, BACKBONE, config.model.name);
+  const translation = translateNames(reader, graph, nameMaps);
+  const rows = planRestore(graph.variables, translation.reader.tensors, selection, translation.nameOf);
+  onEvent?.({ type: 'restored', path, rows, translation });
+  return { reader: translation.reader, rows };
 }
 
 /** Gives every variable its first value: the checkpoint's, or one drawn by the seed. */

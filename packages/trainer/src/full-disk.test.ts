@@ -107,7 +107,7 @@ describe('a disk that is full', () => {
         await reader.close();
       }
 
-      const started = (await readdir(path).catch(() => [])).includes('config.json');
+      const started = (await readdir(path).catch((): string[] => [])).includes('config.json');
       if (started) {
         // Still full: it fails in the same way, and leaves all as it was.
         const again = await failureOf(resume(path, tinyContainer(), { files: diskOf(0), features }));

@@ -39,3 +39,4 @@ export type { RunDataset } from './run-parts.js';
 export type { RunState, StepScores } from './run-state.js';
 export { Saver, type SaverOptions } from './saver.js';
 export { createSchedule, type ScheduleOptions } from './schedules.js';
+export { type TensorChange, type Translation, translateNames } from './translate-names.js';

@@ -277,7 +277,7 @@ export class Saver {
     const path = this.pathOf(step);
     return new CheckpointError(
       notWhole,
-      `${path} is not whole: it has no ${stateSuffix}, which is written last. It was being saved when the run was ended, or the file was removed.`,
+      `${path} is not whole: it has no ${stateSuffix}, which is written last. It is being saved, or the run was ended while it was, or the file is gone.`,
       { details: { path } },
     );
   }

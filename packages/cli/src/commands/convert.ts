@@ -1,25 +1,89 @@
+import { type BackboneOptions, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
+import type { TensorChange } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
-import { convertCheckpoint } from '../convert-checkpoint.js';
-import { print, printJson } from '../print.js';
+import { type Conversion, type ConversionModel, convertCheckpoint } from '../convert-checkpoint.js';
+import { list, number, wholeNumber } from '../option-values.js';
+import { formatTable, print, printJson } from '../print.js';
+
+interface Options extends Pick<BackboneOptions, 'head' | 'classes' | 'size' | 'width'> {
+  readonly format: string;
+  readonly model?: string;
+  readonly exclude?: string[];
+  readonly json?: true;
+}
+
+function modelOf({ model, exclude, head, classes, size, width }: Options): ConversionModel | undefined {
+  const rest = {
+    ...(exclude && { exclude }),
+    ...(head !== undefined && { head }),
+    ...(classes !== undefined && { classes }),
+    ...(size !== undefined && { size }),
+    ...(width !== undefined && { width }),
+  };
+  if (model !== undefined) return { name: model, ...rest };
+  if (Object.keys(rest).length === 0) return undefined;
+  const options = Object.keys(rest).map((option) => `--${option}`);
+  throw new UsageError('usage/missing-option', `${options.join(', ')} say more of a --model, which is missing.`);
+}
+
+function describeChange({ tensor, variable, permuted, adapted }: TensorChange): string {
+  const what = [
+    ...(tensor === variable ? [] : ['renamed']),
+    ...(permuted ? ['permuted'] : []),
+    ...(adapted ? ['adapted to what the network is fed'] : []),
+  ];
+  return what.length > 0 ? what.join(', ') : 'as it was';
+}
+
+function describeConversion({ source, tensors, changes, dropped = [], droppedMetadata }: Conversion): string[] {
+  const metadata = droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : [];
+  if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...metadata];
+  const rows = [
+    ...changes.map((change) => [change.tensor, change.variable, describeChange(change)]),
+    ...dropped.map((tensor) => [tensor, '-', 'dropped']),
+  ];
+  return [
+    `${tensors.length} variables, which had ${source === undefined ? "the network's own names" : `the names of ${source}`}.`,
+    ...metadata,
+    '',
+    formatTable(['tensor', 'variable', 'what was done'], rows),
+  ];
+}
 
 export function addConvert(program: Command): void {
   program
     .command('convert')
-    .description('write a checkpoint again in another format')
+    .description('write a checkpoint again in another format, and by the names of a network of Graft')
     .argument('<from>', 'a checkpoint of any known format')
     .argument('<to>', 'the path or prefix to write')
     .option('--format <name>', 'the format to write', 'slim-v2')
-    .option('--json', 'print one JSON document: {from, to, tensors}')
-    .addHelpText('after', '\nExample:\n  graft convert vgg_16.ckpt converted/vgg_16 --format slim-v2')
-    .action(async (from: string, to: string, { format, json }: { format: string; json?: true }) => {
+    .option('--model <name>', 'the network that it is of: write its variables, renamed and permuted where need be')
+    .option('--head <name>', "one of the network's heads (default: its own)")
+    .option('--classes <n>', "outputs of the last layer (default: the network's own)", wholeNumber(1))
+    .option('--size <px>', "height and width of the pictures (default: the network's own)", wholeNumber(1))
+    .option(
+      '--width <factor>',
+      'multiplies the channels of every layer but the last (default: 1)',
+      number('a number above 0', (x) => x > 0),
+    )
+    .option('--exclude <scopes>', 'scopes of variables that are not to be written', list)
+    .option('--json', 'print one JSON document: {from, to, tensors, source?, changes?, dropped?, droppedMetadata}')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  graft convert vgg_16.ckpt converted/vgg_16 --format slim-v2' +
+        '\n  graft convert vgg16.safetensors converted/vgg_16 --model vgg_16',
+    )
+    .action(async (from: string, to: string, options: Options) => {
       const { container } = await compose();
-      const done = await convertCheckpoint(from, to, container, nodeFileSystem, { format });
-      if (json) return printJson(done);
-      print(
-        `${from} (${done.from}) is now ${to} (${done.to}): ${done.tensors.length} variables, ` +
-          'none of them renamed, permuted or dropped.',
-      );
+      const model = modelOf(options);
+      const done = await convertCheckpoint(from, to, container, nodeFileSystem, {
+        format: options.format,
+        ...(model && { model }),
+      });
+      if (options.json) return printJson(done);
+      const [first, ...lines] = describeConversion(done);
+      print(`${from} (${done.from}) is now ${to} (${done.to}): ${first}`, ...lines);
     });
 }

@@ -1,4 +1,4 @@
-import { type Backbone, type Engine, elementCount, type Session } from '@graftjs/core';
+import { type Backbone, type Engine, type Session, summarize } from '@graftjs/core';
 import { formulaVariable } from '@graftjs/core/testing';
 import { formulaBatch } from './formula-batch.js';
 import { measure } from './measurement.js';
@@ -29,9 +29,9 @@ export async function verifyForward(oracle: ForwardOracle, backbone: Backbone, e
     const [ours = 'missing', theirs = 'missing'] = [declared[differing], expected[differing]];
     checks.problem(`Variable ${differing} is ${ours}; TensorFlow's is ${theirs}.`);
   }
-  const parameters = graph.variables.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const { trainableParameters: parameters } = summarize(graph);
   if (parameters !== oracle.parameters) {
-    checks.problem(`The network has ${parameters} parameters; TensorFlow's has ${oracle.parameters}.`);
+    checks.problem(`The network has ${parameters} trainable parameters; TensorFlow's has ${oracle.parameters}.`);
   }
 
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, [oracle.batch, ...shape]]));

@@ -139,6 +139,8 @@ function checkNames(
  * Builds a network, trains it for as many steps as the file says, and compares the losses before each step and after the
  * last, the gradient of the total loss at the first step, and every variable at the end.
  *
+ * Batch normalizations use the batch's own statistics, in frozen layers too: Slim's `is_training=True`.
+ *
  * Everything that a training session keeps starts with the formula's value, an optimizer's scalars too; its slots start
  * at their initial values.
  *
@@ -161,7 +163,7 @@ export async function verifyTraining(
   const optimizer = pick('optimizer', oracle.optimizer, optimizers)();
 
   const checks = new Checks();
-  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay });
+  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay, batchStatistics: 'all' });
   try {
     const expectations = expectationsOf(oracle);
     checkNames(oracle, expectations, session, trainable, checks);

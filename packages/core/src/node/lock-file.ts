@@ -31,6 +31,14 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Writes who holds the lock. On a disk that is full nobody can tell; it is held all the same. */
+function writeHolder(fd: number): void {
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`);
+  } catch {}
+}
+
 /** Who holds the lock, by what it wrote. For the blink of an eye that may still be what a killed one had written. */
 async function readHolder(path: string): Promise<string> {
   for (let tries = 0; tries < 10; tries++) {
@@ -59,9 +67,8 @@ export async function lockFile(path: string): Promise<FileLock | LockHolder> {
     try {
       if (!tryLock(fd, ...range)) return { heldBy: await readHolder(path) };
       if (!isAt(path, fd)) continue;
-      ftruncateSync(fd);
-      writeSync(fd, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`);
       held = true;
+      writeHolder(fd);
     } finally {
       if (!held) closeSync(fd);
     }

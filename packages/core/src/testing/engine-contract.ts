@@ -1,6 +1,7 @@
 import { elementCount } from '../dtype.js';
 import type { Engine } from '../engine.js';
 import type { Graph } from '../graph.js';
+import { batchNormLaws } from './batch-norm-laws.js';
 import { type ContractCase, check, checkClose, checkFails } from './contract.js';
 import {
   below,
@@ -16,48 +17,9 @@ import {
   writeAll,
 } from './engine-networks.js';
 import { uniform } from './formula.js';
-import { crossEntropy, evaluateGraph } from './reference.js';
+import { evaluateGraph } from './reference.js';
+import { differences, referenceLoss } from './reference-loss.js';
 import { updateLaws } from './update-laws.js';
-
-/** The loss of a batch by the reference, weight decay left out. */
-function referenceLoss(
-  graph: Graph,
-  variables: ReadonlyMap<string, ArrayLike<number>>,
-  inputs: ArrayLike<number>,
-  labels: Int32Array,
-): number {
-  const one = elementCount(graph.input.shape);
-  let loss = 0;
-  for (const [index, label] of labels.entries()) {
-    const example = Array.prototype.slice.call(inputs, index * one, (index + 1) * one) as number[];
-    loss += crossEntropy(evaluateGraph(graph, variables, example).get(graph.output)!, label) / labels.length;
-  }
-  return loss;
-}
-
-/** Central differences of the reference's loss at some elements of a variable. */
-function differences(
-  graph: Graph,
-  variables: ReadonlyMap<string, Float32Array>,
-  name: string,
-  at: readonly number[],
-  inputs: ArrayLike<number>,
-  labels: Int32Array,
-): number[] {
-  const moved = new Map<string, ArrayLike<number>>(variables);
-  const values = Float64Array.from(variables.get(name)!);
-  moved.set(name, values);
-  const step = 1e-5;
-  return at.map((index) => {
-    const value = values[index]!;
-    values[index] = value + step;
-    const above = referenceLoss(graph, moved, inputs, labels);
-    values[index] = value - step;
-    const beneath = referenceLoss(graph, moved, inputs, labels);
-    values[index] = value;
-    return (above - beneath) / (2 * step);
-  });
-}
 
 const tolerance = 1e-4;
 
@@ -85,7 +47,8 @@ async function checkGradient(engine: Engine, graph: Graph): Promise<void> {
   const inputs = exampleInputs(graph, labels.length);
   const { loss } = await session.accumulate({ inputs, labels });
   checkClose([loss], [referenceLoss(graph, variables, inputs, labels)], tolerance, 'the loss');
-  for (const { name, shape } of graph.variables) {
+  for (const { name, shape, trainable } of graph.variables) {
+    if (!trainable) continue;
     const count = elementCount(shape);
     const at = [...new Set(Array.from(uniform(`at ${name}`, 12), (u) => Math.floor(u * count)))];
     const gradient = session.gradient(name);
@@ -274,6 +237,9 @@ export function engineContract(engine: Engine): ContractCase[] {
       { name: `runs ${name}`, run: () => checkForward(engine, graph) },
       { name: `differentiates ${name}`, run: () => checkGradient(engine, graph) },
     ]),
-    ...Object.entries({ ...laws, ...updateLaws }).map(([name, law]) => ({ name, run: () => law(engine) })),
+    ...Object.entries({ ...laws, ...batchNormLaws, ...updateLaws }).map(([name, law]) => ({
+      name,
+      run: () => law(engine),
+    })),
   ];
 }

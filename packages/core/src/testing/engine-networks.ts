@@ -30,6 +30,12 @@ export function network(
 export const below = (graph: GraphBuilder, x: Value): Value =>
   graph.conv2d(x, { name: 'below', channels: 6, kernel: 3 });
 
+const batchNorm = { scale: true, epsilon: 0.01, decay: 0.9 };
+
+/** The same with batch normalization. */
+export const normal = (graph: GraphBuilder, x: Value): Value =>
+  graph.conv2d(x, { name: 'below', channels: 6, kernel: 3, batchNorm });
+
 /** Networks that have every operation in them, in every form that it can take. */
 export const networks: Readonly<Record<string, Graph>> = {
   'a 3x3 convolution, SAME': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3 })),
@@ -71,6 +77,36 @@ export const networks: Readonly<Record<string, Graph>> = {
   'a dense layer on a dense layer': network((g, x) =>
     g.conv2d(below(g, x), { name: 'c', channels: 8, kernel: [9, 7], padding: 'VALID' }),
   ),
+  'batch normalization': network((g, x) => g.conv2d(normal(g, x), { name: 'c', channels: 5, kernel: 3 })),
+  'batch normalization without gamma, and no rectifier': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 3, batchNorm: { epsilon: 0.02 }, activation: 'none' }),
+  ),
+  'batch normalization in blocks of channels': network((g, x) => {
+    const first = g.conv2d(x, { name: 'a', channels: 16, kernel: 3, batchNorm });
+    const second = g.conv2d(first, { name: 'b', channels: 8, kernel: 3, strides: 2, batchNorm });
+    return g.conv2d(second, { name: 'c', channels: 16, kernel: 1, batchNorm });
+  }),
+  'batch normalization of a vector': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 8, kernel: [9, 7], padding: 'VALID', batchNorm }),
+  ),
+  'a sum of three, one of them twice': network((g, x) => {
+    const first = below(g, x);
+    const second = g.conv2d(first, { name: 'c', channels: 6, kernel: 1 });
+    return g.sum([first, second, first], { name: 's' });
+  }),
+  'a residual unit': network((g, x) => {
+    const first = g.conv2d(x, { name: 'below', channels: 8, kernel: 3, batchNorm });
+    const shortcut = g.maxPool(first, { name: 'shortcut', kernel: 1, strides: 2 });
+    const inner = g.conv2d(first, { name: 'a', channels: 16, kernel: 3, strides: 2, batchNorm });
+    const outer = g.conv2d(inner, { name: 'b', channels: 8, kernel: 1, batchNorm, activation: 'none' });
+    const sum = g.relu(g.sum([shortcut, outer], { name: 'sum' }), { name: 'relu' });
+    return g.conv2d(sum, { name: 'above', channels: 8, kernel: 1 });
+  }),
+  'branches side by side, one of them untrainable': network((g, x) => {
+    const first = below(g, x);
+    const second = g.conv2d(first, { name: 'c', channels: 8, kernel: 3 });
+    return g.conv2d(g.concat([second, x, first, second], { name: 'side' }), { name: 'd', channels: 4, kernel: 1 });
+  }),
   'max pooling': network((g, x) => g.maxPool(below(g, x), { name: 'p', kernel: 2 })),
   'max pooling with overlap, SAME': network((g, x) =>
     g.maxPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
@@ -84,6 +120,7 @@ export const networks: Readonly<Record<string, Graph>> = {
   ),
   'global average pooling': network((g, x) => g.mean(below(g, x), { name: 'm' })),
   'a reshape of a picture': network((g, x) => g.reshape(below(g, x), { name: 'r', shape: [7, 9, 6] })),
+  'softmax of a picture': network((g, x) => g.softmax(below(g, x), { name: 's' })),
   'dropout at rest': network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 1 })),
   'normalized bytes': network((g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: 1 / 64 }), 'uint8'),
 };
@@ -123,13 +160,17 @@ export const labels = Int32Array.from([2, 0, 1]);
 /** For laws that hold of any network. */
 export const simple = networks['a 3x3 convolution, SAME']!;
 
+/** The variables that a gradient reaches. */
+export const trainableOf = (graph: Graph): string[] =>
+  graph.variables.filter(({ trainable }) => trainable).map(({ name }) => name);
+
 /** A training session of a network whose variables are the formula's; by default all of them train. */
 export async function training(
   engine: Engine,
   graph: Graph,
   options: Partial<TrainingOptions> = {},
 ): Promise<TrainingSession> {
-  const trainable = graph.variables.map(({ name }) => name);
+  const trainable = trainableOf(graph);
   const session = await engine.openTraining(graph, { trainable, optimizer: counting, ...options });
   writeAll(session, variablesOf(graph));
   return session;

@@ -9,6 +9,9 @@ interface Context {
   readonly input: Values;
   /** The shape of the first input. */
   readonly shape: Shape;
+  /** All inputs, and their shapes. */
+  readonly inputs: readonly Values[];
+  readonly shapes: readonly Shape[];
   variable(name: string): { readonly values: Values; readonly shape: Shape };
 }
 
@@ -83,6 +86,27 @@ const rules: Rules = {
     const { values } = variable(biases);
     return map(input, (value, index) => value + values[index % values.length]!);
   },
+  batchNorm({ gamma, beta, movingMean, movingVariance, epsilon }, { input, variable }) {
+    const [mean, variance] = [variable(movingMean).values, variable(movingVariance).values];
+    const [scale, shift] = [gamma && variable(gamma).values, variable(beta).values];
+    return map(input, (value, index) => {
+      const channel = index % shift.length;
+      const normal = (value - mean[channel]!) / Math.sqrt(variance[channel]! + epsilon);
+      return normal * (scale ? scale[channel]! : 1) + shift[channel]!;
+    });
+  },
+  add: (_, { inputs }) => map(inputs[0]!, (_, index) => inputs.reduce((sum, values) => sum + values[index]!, 0)),
+  concat({ shape }, { inputs, shapes }) {
+    const output = new Float64Array(elementCount(shape));
+    let first = 0;
+    for (const [index, values] of inputs.entries()) {
+      const channels = shapes[index]!.at(-1)!;
+      for (let i = 0; i < values.length; i++)
+        output[Math.floor(i / channels) * shape.at(-1)! + first + (i % channels)] = values[i]!;
+      first += channels;
+    }
+    return output;
+  },
   relu: (_, { input }) => map(input, (value) => Math.max(value, 0)),
   maxPool: pool,
   avgPool: pool,
@@ -108,35 +132,82 @@ const rules: Rules = {
     return output;
   },
   reshape: (_, { input }) => map(input, (value) => value),
+  softmax({ shape }, { input }) {
+    const width = shape.at(-1)!;
+    return map(input, (value, index) => {
+      const first = index - (index % width);
+      let sum = 0;
+      for (let i = first; i < first + width; i++) sum += Math.exp(input[i]! - value);
+      return 1 / sum;
+    });
+  },
 };
 
+/** Mean and variance of each of the last axis's `channels`, over all other places of all examples. */
+export function batchStatistics(
+  examples: readonly Values[],
+  channels: number,
+): { readonly count: number; readonly mean: Float64Array; readonly variance: Float64Array } {
+  const count = (examples.length * examples[0]!.length) / channels;
+  const [mean, variance] = [new Float64Array(channels), new Float64Array(channels)];
+  for (const values of examples) for (let i = 0; i < values.length; i++) mean[i % channels]! += values[i]! / count;
+  for (const values of examples)
+    for (let i = 0; i < values.length; i++) variance[i % channels]! += (values[i]! - mean[i % channels]!) ** 2 / count;
+  return { count, mean, variance };
+}
+
 /**
- * Every node of a graph for one example, in float64 and in plain loops, without dropout: slow, and meant to be read. What
- * engines are compared with.
+ * Every node of a graph for the examples of a batch, in float64 and in plain loops, without dropout: slow, and meant to be
+ * read. What engines are compared with.
  * @param variables by name, in TF-Slim's layout
- * @returns the values of each node by name
+ * @param ownStatistics the batch normalizations that use the batch's own statistics. Default: none, as in use
+ * @returns for each example the values of each node by name
  */
-export function evaluateGraph(
+export function evaluateBatch(
   graph: Graph,
   variables: ReadonlyMap<string, Values>,
-  example: Values,
-): Map<string, Float64Array> {
+  examples: readonly Values[],
+  ownStatistics: ReadonlySet<string> = new Set(),
+): Map<string, Float64Array>[] {
   const shapes = new Map([
     [graph.input.name, graph.input.shape],
     ...graph.nodes.map((node) => [node.name, node.shape] as const),
   ]);
   const variableShapes = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
-  const values = new Map<string, Float64Array>([[graph.input.name, Float64Array.from(example)]]);
+  const all = examples.map(
+    (example) => new Map<string, Float64Array>([[graph.input.name, Float64Array.from(example)]]),
+  );
   for (const node of graph.nodes) {
     const rule = rules[node.op] as (node: Node, context: Context) => Float64Array;
-    const context: Context = {
-      input: values.get(node.inputs[0]!)!,
-      shape: shapes.get(node.inputs[0]!)!,
-      variable: (name) => ({ values: variables.get(name)!, shape: variableShapes.get(name)! }),
-    };
-    values.set(node.name, rule(node, context));
+    const own = new Map<string, Values>();
+    if (node.op === 'batchNorm' && ownStatistics.has(node.name)) {
+      const inputs = all.map((values) => values.get(node.inputs[0]!)!);
+      const { mean, variance } = batchStatistics(inputs, node.shape.at(-1)!);
+      own.set(node.movingMean, mean).set(node.movingVariance, variance);
+    }
+    for (const values of all) {
+      const inputs = node.inputs.map((name) => values.get(name)!);
+      const inputShapes = node.inputs.map((name) => shapes.get(name)!);
+      const context: Context = {
+        input: inputs[0]!,
+        shape: inputShapes[0]!,
+        inputs,
+        shapes: inputShapes,
+        variable: (name) => ({ values: own.get(name) ?? variables.get(name)!, shape: variableShapes.get(name)! }),
+      };
+      values.set(node.name, rule(node, context));
+    }
   }
-  return values;
+  return all;
+}
+
+/** `evaluateBatch` of one example, as in use. */
+export function evaluateGraph(
+  graph: Graph,
+  variables: ReadonlyMap<string, Values>,
+  example: Values,
+): Map<string, Float64Array> {
+  return evaluateBatch(graph, variables, [example])[0]!;
 }
 
 /** Softmax cross-entropy of one example. */

@@ -1,0 +1,57 @@
+import { CheckpointError, type Graph, type NameMap, type TensorInfo } from '@graftjs/core';
+
+type Tensors = ReadonlyMap<string, TensorInfo>;
+
+/** How many names are shown of many. */
+const shown = 3;
+
+const sample = (names: readonly string[]): string =>
+  `${names.slice(0, shown).join(', ')}${names.length > shown ? ', ...' : ''}`;
+
+const found = ({ tensors: map }: NameMap, tensors: Tensors): string[] =>
+  Object.values(map).flatMap(({ name }) => (tensors.has(name) ? [name] : []));
+
+/** What a map makes of what a file has, as text: two maps of which it is the same are one, for this file. */
+function meaning({ tensors: map, input }: NameMap, tensors: Tensors): string {
+  const entries = Object.entries(map).filter(([, { name }]) => tensors.has(name));
+  return JSON.stringify([entries, input]);
+}
+
+/**
+ * Whose names a file has: those that the most of its tensors go by, the graph's own if there is none with more.
+ * @returns undefined for the graph's own
+ * @throws CheckpointError `checkpoint/other-names` where no tensor has a name that is known, `checkpoint/ambiguous-names`
+ * where two sources name as many, and mean something else by them
+ */
+export function chooseNames(
+  tensors: Tensors,
+  { name, variables }: Graph,
+  nameMaps: readonly NameMap[] = [],
+): NameMap | undefined {
+  const own = variables.filter((variable) => tensors.has(variable.name)).length;
+  const counts = nameMaps.map((map) => found(map, tensors).length);
+  const most = Math.max(0, ...counts);
+  if (own >= most && own > 0) return undefined;
+  if (most === 0) {
+    const known = [
+      `its own (${sample(variables.map((variable) => variable.name))})`,
+      ...nameMaps.map((map) => `${map.source}'s (${sample(Object.values(map.tensors).map((tensor) => tensor.name))})`),
+    ];
+    throw new CheckpointError(
+      'checkpoint/other-names',
+      `The checkpoint has nothing that ${name} could take: its ${tensors.size} tensors (${sample([...tensors.keys()])}) ` +
+        `have other names than those known of it: ${known.join('; ')}. Choose the network that it is of.`,
+      { details: { network: name, sources: nameMaps.map(({ source }) => source) } },
+    );
+  }
+  const best = nameMaps.filter((_, index) => counts[index] === most);
+  const rivals = [...new Map(best.map((map) => [meaning(map, tensors), map])).values()];
+  if (rivals.length === 1) return rivals[0];
+  const sources = rivals.map(({ source }) => source);
+  throw new CheckpointError(
+    'checkpoint/ambiguous-names',
+    `The checkpoint's names are ${sources.join("'s as well as ")}'s: each names ${most} of its tensors ` +
+      `(${sample(found(rivals[0]!, tensors))}), and they arrange them differently. Add the layers that only one of them has.`,
+    { details: { network: name, sources } },
+  );
+}
