@@ -85,6 +85,28 @@ it('a type that Graft does not have is not listed, and named when it is read', a
   await reader.close();
 });
 
+it.each(['types.safetensors', 'sharded.safetensors.index.json'])('%s gives any part of a tensor', async (name) => {
+  const reader = await safetensors.open(join(fixtures, name), files);
+  for (const { name: tensor } of reader.tensors.values()) {
+    const whole = await reader.read(tensor);
+    for (const [start, end] of [
+      [0, whole.length],
+      [whole.length >> 1, whole.length],
+      [whole.length >> 2, whole.length >> 1],
+    ] as const) {
+      const part = new Uint8Array(end - start);
+      await reader.readPart!(tensor, start, part);
+      expect(part).toEqual(whole.slice(start, end));
+    }
+    for (const start of [-1, 1]) {
+      const beyond = reader.readPart!(tensor, start, new Uint8Array(whole.length));
+      if (whole.length > 0) await expect(beyond).rejects.toMatchObject({ code: 'checkpoint/no-such-part' });
+      else await expect(beyond).rejects.toMatchObject({ details: { accepted: 0 } });
+    }
+  }
+  await reader.close();
+});
+
 describe('several files with an index', () => {
   const index = (content: unknown) => [new TextEncoder().encode(JSON.stringify(content))];
   const path = join(folder, 'broken.safetensors.index.json');

@@ -20,6 +20,8 @@ export interface ConversionModel extends BackboneOptions {
   readonly name: string;
   /** Scopes of variables that the result is not to have. */
   readonly exclude?: readonly string[];
+  /** Lets the result lack what the checkpoint lacks. Default false. */
+  readonly ignoreMissing?: boolean;
 }
 
 /** What a conversion did. */
@@ -35,8 +37,8 @@ export interface Conversion {
   readonly changes?: readonly TensorChange[];
   /** With a model: the tensors that were left out. */
   readonly dropped?: readonly string[];
-  /** Names of the metadata that the target's format has no room for. */
-  readonly droppedMetadata: readonly string[];
+  /** Names of the metadata that the target's format has no room for, where there are some. */
+  readonly droppedMetadata?: readonly string[];
 }
 
 /** Whether two paths are one file, whatever links lead to it. */
@@ -73,11 +75,11 @@ function planConversion(
   model: ConversionModel | undefined,
 ): { readonly reader: CheckpointReader } & Pick<Conversion, 'tensors' | 'source' | 'changes' | 'dropped'> {
   if (!model) return { reader, tensors: [...reader.tensors.keys()] };
-  const { name, exclude = [], ...options } = model;
+  const { name, exclude = [], ignoreMissing = false, ...options } = model;
   const backbone = resolve(container, BACKBONE, name);
   const graph = backbone.build(options);
   const translation = translateNames(reader, graph, backbone.nameMaps);
-  const rows = planRestore(graph.variables, translation.reader.tensors, { exclude }, translation.nameOf);
+  const rows = planRestore(graph.variables, translation.reader.tensors, { exclude, ignoreMissing }, translation.nameOf);
   const written = new Set(rows.filter(({ status }) => status === 'restored').map((row) => row.name));
   const excluded = translation.changes.filter(({ variable }) => !written.has(variable)).map(({ tensor }) => tensor);
   return {
@@ -123,8 +125,13 @@ export async function convertCheckpoint(
     const { metadata } = opened;
     await files.makeFolder(dirname(to));
     await target.write(to, tensors, files, metadata && { metadata });
-    const droppedMetadata = target.keepsMetadata ? [] : [...(metadata?.keys() ?? [])];
-    return { from: source.name, to: target.name, ...plan, droppedMetadata };
+    const dropsMetadata = metadata && metadata.size > 0 && !target.keepsMetadata;
+    return {
+      from: source.name,
+      to: target.name,
+      ...plan,
+      ...(dropsMetadata && { droppedMetadata: [...metadata.keys()] }),
+    };
   } finally {
     await opened.close();
   }

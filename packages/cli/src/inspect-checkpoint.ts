@@ -16,6 +16,8 @@ export interface Inspection {
   readonly format: string;
   /** Sorted by name. */
   readonly tensors: readonly InspectedTensor[];
+  /** What the file says of itself, where its format has room for that. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** The path itself, or where it is a run's folder that of its newest checkpoint. */
@@ -59,7 +61,7 @@ export async function inspectCheckpoint(
           : info,
       );
     }
-    return { path: found, format: format.name, tensors };
+    return { path: found, format: format.name, tensors, ...(reader.metadata && { metadata: reader.metadata }) };
   } finally {
     await reader.close();
   }

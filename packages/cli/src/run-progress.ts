@@ -26,8 +26,8 @@ function describeNames({ source, changes, dropped }: Translation): string {
 
 function describeRestored({ path, rows, translation }: RunEvent & { type: 'restored' }): string {
   const others = rows.filter(({ status }) => status !== 'restored');
-  const count =
-    `${rows.length - others.length} of ${rows.length} variables come from ${path}` + describeNames(translation);
+  const names = describeNames(translation);
+  const count = `${rows.length - others.length} of ${rows.length} variables come from ${path}${names}`;
   return others.length === 0 ? count : `${count}; the others start anew:\n${formatRestoreTable(others)}`;
 }
 

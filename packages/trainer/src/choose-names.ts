@@ -45,7 +45,8 @@ export function chooseNames(
     );
   }
   const best = nameMaps.filter((_, index) => counts[index] === most);
-  const rivals = [...new Map(best.map((map) => [meaning(map, tensors), map])).values()];
+  const meanings = best.map((map) => meaning(map, tensors));
+  const rivals = best.filter((_, index) => meanings.indexOf(meanings[index]!) === index);
   if (rivals.length === 1) return rivals[0];
   const sources = rivals.map(({ source }) => source);
   throw new CheckpointError(

@@ -68,7 +68,7 @@ it('what cannot be done is said, and nothing is left behind', async () => {
   expect(refused.stderr).toMatch(/'types\/bf16'.*bfloat16/);
   const unknown = await graft(['convert', join(checkpoints, 'v1.ckpt'), to, '--format', 'npz']);
   expect(unknown.status).toBe(1);
-  expect(unknown.stderr).toMatch(/no checkpoint format 'npz'\. Installed: slim-v1, slim-v2/);
+  expect(unknown.stderr).toMatch(/no checkpoint format 'npz'\. Installed: .*slim-v1, slim-v2/);
   const missing = await graft(['convert', join(folder, 'nowhere'), to]);
   expect(missing.status).toBe(1);
   expect((await graft(['inspect', to])).status).toBe(1);

@@ -11,12 +11,14 @@ interface Options extends Pick<BackboneOptions, 'head' | 'classes' | 'size' | 'w
   readonly format: string;
   readonly model?: string;
   readonly exclude?: string[];
+  readonly ignoreMissing?: true;
   readonly json?: true;
 }
 
-function modelOf({ model, exclude, head, classes, size, width }: Options): ConversionModel | undefined {
+function modelOf({ model, exclude, ignoreMissing, head, classes, size, width }: Options): ConversionModel | undefined {
   const rest = {
     ...(exclude && { exclude }),
+    ...(ignoreMissing && { ignoreMissing }),
     ...(head !== undefined && { head }),
     ...(classes !== undefined && { classes }),
     ...(size !== undefined && { size }),
@@ -24,7 +26,7 @@ function modelOf({ model, exclude, head, classes, size, width }: Options): Conve
   };
   if (model !== undefined) return { name: model, ...rest };
   if (Object.keys(rest).length === 0) return undefined;
-  const options = Object.keys(rest).map((option) => `--${option}`);
+  const options = Object.keys(rest).map((option) => `--${option === 'ignoreMissing' ? 'ignore-missing' : option}`);
   throw new UsageError('usage/missing-option', `${options.join(', ')} say more of a --model, which is missing.`);
 }
 
@@ -37,7 +39,7 @@ function describeChange({ tensor, variable, permuted, adapted }: TensorChange): 
   return what.length > 0 ? what.join(', ') : 'as it was';
 }
 
-function describeConversion({ source, tensors, changes, dropped = [], droppedMetadata }: Conversion): string[] {
+function describeConversion({ source, tensors, changes, dropped = [], droppedMetadata = [] }: Conversion): string[] {
   const metadata = droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : [];
   if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...metadata];
   const rows = [
@@ -69,7 +71,8 @@ export function addConvert(program: Command): void {
       number('a number above 0', (x) => x > 0),
     )
     .option('--exclude <scopes>', 'scopes of variables that are not to be written', list)
-    .option('--json', 'print one JSON document: {from, to, tensors, source?, changes?, dropped?, droppedMetadata}')
+    .option('--ignore-missing', 'leave out variables that the checkpoint lacks')
+    .option('--json', 'print one JSON document: {from, to, tensors, source?, changes?, dropped?, droppedMetadata?}')
     .addHelpText(
       'after',
       '\nExamples:\n  graft convert vgg_16.ckpt converted/vgg_16 --format slim-v2' +

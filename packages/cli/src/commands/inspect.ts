@@ -27,6 +27,7 @@ export function addInspect(program: Command): void {
       print(
         formatTable(['variable', 'type', 'shape', ...(hash ? ['sha256'] : [])], rows),
         `\n${inspection.path}: ${tensors.length} variables, ${format}`,
+        ...[...(inspection.metadata ?? [])].map(([name, value]) => `${name}: ${JSON.stringify(value)}`),
       );
     });
 }

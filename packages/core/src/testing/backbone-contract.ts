@@ -97,6 +97,35 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
         check(count(1) > 2 * count(0.5), `${count(0.5)} parameters at half its width, ${count(1)} at its own.`);
       },
     },
+    ...(backbone.nameMaps ?? []).map(({ source, tensors, input }) => ({
+      name: `${name} has the names of ${source} for variables of its own, each arranged by all of its axes`,
+      async run() {
+        const shapes = new Map(
+          backbone.heads.flatMap((head) =>
+            build({ head }).variables.map((variable) => [variable.name, variable.shape]),
+          ),
+        );
+        for (const [variable, { axes }] of Object.entries(tensors)) {
+          const shape = shapes.get(variable);
+          check(shape !== undefined, `${variable} is no variable of ${name}.`);
+          const order = axes.flat().sort((a, b) => a - b);
+          check(
+            `${order}` === `${[...shape.keys()]}`,
+            `The axes ${JSON.stringify(axes)} are not those of ${variable}.`,
+          );
+        }
+        const foreign = Object.values(tensors).map((tensor) => tensor.name);
+        check(new Set(foreign).size === foreign.length, 'Two variables come from the same tensor.');
+        if (input) {
+          const inputs = shapes.get(input.weights)?.[2];
+          check(
+            inputs === 3 && input.weights in tensors,
+            `${input.weights} does not take the three channels of a picture.`,
+          );
+          check(shapes.has(input.biases) && input.biases in tensors, `${input.biases} is not mapped.`);
+        }
+      },
+    })),
     {
       name: `${name} refuses a head that it does not have`,
       run: () => checkFails(() => build({ head: 'of-another-body' }), 'usage/', 'an unknown head'),
