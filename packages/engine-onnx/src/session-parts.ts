@@ -39,7 +39,8 @@ export function inputBlock({ graph }: SessionParts, inputs: Uint8Array | Float32
         `${inputs.length} values of ${received} came.`,
     );
   }
-  return new Block(inputs.slice());
+  // Not `slice`: of a Buffer that is a view, and what is handed to the runtime is gone here.
+  return new Block(inputs instanceof Uint8Array ? new Uint8Array(inputs) : new Float32Array(inputs));
 }
 
 /** What a graph takes besides examples, over the engine's own memory. */
