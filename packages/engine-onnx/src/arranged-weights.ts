@@ -34,36 +34,30 @@ export function arrangedDims(dims: Shape, arrangement: Arrangement): Shape {
   return arrangement === 'turned' ? [inputs, outputs, ...kernel] : dims;
 }
 
-/** Puts weights OIHW into blocks: `[out / b, in / b, kh, kw, b of in, b of out]`. */
-export function blockWeights(from: Float32Array, dims: Shape, blocks: Blocks, to: Float32Array): void {
-  const [outputs, inputs, height, width] = dims as readonly [number, number, number, number];
+/**
+ * Puts weights OIHW into an arrangement, in blocks: `[out / b, in / b, kh, kw, b of in, b of out]`, outputs and inputs
+ * exchanged and the places of each kernel backwards where it is `turned`.
+ */
+export function arrangeWeights(
+  from: Float32Array,
+  dims: Shape,
+  arrangement: Arrangement,
+  blocks: Blocks,
+  to: Float32Array,
+): void {
+  const turned = arrangement === 'turned';
+  const [outputs, inputs, height, width] = arrangedDims(dims, arrangement) as readonly [number, number, number, number];
   const places = height * width;
-  const stride = inputs * places;
+  const row = dims[1]! * places;
+  // How far apart an output and the next, and an input and the next, are in OIHW.
+  const [outputStep, inputStep] = turned ? [places, row] : [row, places];
   let target = 0;
   for (let output = 0; output < outputs; output += blocks.outputs) {
     for (let input = 0; input < inputs; input += blocks.inputs) {
       for (let place = 0; place < places; place++) {
-        const corner = output * stride + input * places + place;
+        const corner = output * outputStep + input * inputStep + (turned ? places - 1 - place : place);
         for (let i = 0; i < blocks.inputs; i++) {
-          for (let o = 0; o < blocks.outputs; o++) to[target++] = from[corner + o * stride + i * places]!;
-        }
-      }
-    }
-  }
-}
-
-/** Turns weights OIHW around, and puts them into blocks as weights with inputs and outputs exchanged. */
-export function turnWeights(from: Float32Array, dims: Shape, blocks: Blocks, to: Float32Array): void {
-  const [outputs, inputs, height, width] = dims as readonly [number, number, number, number];
-  const places = height * width;
-  const stride = inputs * places;
-  let target = 0;
-  for (let input = 0; input < inputs; input += blocks.outputs) {
-    for (let output = 0; output < outputs; output += blocks.inputs) {
-      for (let place = places - 1; place >= 0; place--) {
-        const corner = output * stride + input * places + place;
-        for (let o = 0; o < blocks.inputs; o++) {
-          for (let i = 0; i < blocks.outputs; i++) to[target++] = from[corner + o * stride + i * places]!;
+          for (let o = 0; o < blocks.outputs; o++) to[target++] = from[corner + o * outputStep + i * inputStep]!;
         }
       }
     }
@@ -139,16 +133,16 @@ export class ArrangedWeights {
       .map((variance, channel) => (gammas ? gammas[channel]! : 1) / Math.sqrt(variance + epsilon));
   }
 
-  /** Has them follow the variables. */
-  async refresh(pause: Pause): Promise<void> {
-    for (const one of this.#all.values()) {
+  /** Has those of a graph follow the variables. */
+  async refresh(arrangements: Arrangements, pause: Pause): Promise<void> {
+    for (const name of arrangements.keys()) {
+      const one = this.#all.get(name)!;
       const { weights, arrangement, batchNorm, block } = one;
       const version = this.#version(one);
       if (one.version === version) continue;
       const dims = this.#layouts.dims(weights);
       const blocks = blocksOf(arrangedDims(dims, arrangement), this.#blockSize) ?? { inputs: 1, outputs: 1 };
-      const arrange = arrangement === 'turned' ? turnWeights : blockWeights;
-      arrange(this.#store.array(weights), dims, blocks, block.array);
+      arrangeWeights(this.#store.array(weights), dims, arrangement, blocks, block.array);
       if (batchNorm) scaleWeights(block.array, this.#factors(batchNorm), blocks);
       one.version = version;
       await pause();

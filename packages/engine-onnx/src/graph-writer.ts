@@ -5,10 +5,12 @@ import type { Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
 
-/** Dims of a value in the engine: `[N, c, h, w]` or `[N, c]`. */
-export function engineDims(shape: Shape): (number | string)[] {
-  if (shape.length !== 3) return ['N', ...shape];
-  return ['N', shape[2]!, shape[0]!, shape[1]!];
+/** Dims of a value in the engine: `[N, c, h, w]` or `[N, c]`, for so many examples or, by default, any number. */
+export function engineDims(shape: Shape): (number | string)[];
+export function engineDims(shape: Shape, examples: number): number[];
+export function engineDims(shape: Shape, examples: number | string = 'N'): (number | string)[] {
+  if (shape.length !== 3) return [examples, ...shape];
+  return [examples, shape[2]!, shape[0]!, shape[1]!];
 }
 
 /** A value that leaves an ONNX graph or enters it; a node's own name is taken inside. */

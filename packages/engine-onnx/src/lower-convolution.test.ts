@@ -1,7 +1,7 @@
 import { GraphBuilder, type Optimizer } from '@graftjs/core';
 import { checkClose, uniform } from '@graftjs/core/testing';
 import { expect, it } from 'vitest';
-import { turnWeights } from './arranged-weights.js';
+import { arrangeWeights } from './arranged-weights.js';
 import { executeHere } from './executor.js';
 import { createEngine } from './onnx-engine.js';
 
@@ -105,7 +105,7 @@ it('turns weights around, plain and in blocks', () => {
   const weights = Float32Array.from([0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112]);
   const turned = (block: number) => {
     const to = new Float32Array(weights.length);
-    turnWeights(weights, [2, 2, 1, 3], { inputs: block, outputs: block }, to);
+    arrangeWeights(weights, [2, 2, 1, 3], 'turned', { inputs: block, outputs: block }, to);
     return [...to];
   };
   expect(turned(1)).toEqual([2, 1, 0, 102, 101, 100, 12, 11, 10, 112, 111, 110]);

@@ -1,10 +1,9 @@
 import { EngineError, type Session } from '@graftjs/core';
-import { createPauses } from './pauses.js';
 import { loadPrediction, type Prediction } from './prediction.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
 
 export function createSession(parts: SessionParts): Session {
-  const { graph, store, arranged } = parts;
+  const { graph, store } = parts;
   const loaded = new Map<string, Promise<Prediction>>();
 
   /** The node that an end point, or a node itself, is. */
@@ -30,7 +29,6 @@ export function createSession(parts: SessionParts): Session {
       const key = names.join('\n');
       if (!loaded.has(key)) loaded.set(key, loadPrediction(parts, names));
       const prediction = await loaded.get(key)!;
-      await arranged.refresh(createPauses());
       const values = await prediction.run(block, count);
       return new Map(endPoints.map((name, index) => [name, values.get(nodes[index]!)!]));
     },

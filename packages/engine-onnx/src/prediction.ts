@@ -5,6 +5,7 @@ import { cut } from './cut.js';
 import type { Run } from './executor.js';
 import { engineDims, GraphWriter, valueName } from './graph-writer.js';
 import type { Layouts } from './layouts.js';
+import { createPauses } from './pauses.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import { type SessionParts, variableFeeds } from './session-parts.js';
 
@@ -85,30 +86,25 @@ export async function loadPrediction(parts: SessionParts, names: readonly string
 
   return {
     async run(inputs, count) {
+      const pause = createPauses();
+      for (const { arrangements } of segments) await arranged.refresh(arrangements, pause);
       const outputs = new Map(names.map((name) => [name, room(name, count)]));
       const runs: Run[] = [];
       let input = inputs;
       for (const segment of segments) {
         const passed = segment.passesOn ? room(segment.output, count) : undefined;
         for (const [from, to] of cut(count, segment.piece)) {
-          const part = (
-            block: Block,
-            shape: Shape,
-            dims: readonly (number | string)[] = ['N', ...shape],
-          ): TensorView => ({
-            block,
-            from: from * elementCount(shape),
-            dims: [to - from, ...(dims.slice(1) as number[])],
-          });
+          const view = (block: Block, shape: Shape, dims: readonly number[]): TensorView => {
+            return { block, from: from * elementCount(shape), dims };
+          };
+          const inEngine = (block: Block, shape: Shape) => view(block, shape, engineDims(shape, to - from));
+          const asGiven = (block: Block, shape: Shape) => view(block, shape, [to - from, ...shape]);
           const feeds = variableFeeds(parts, segment);
-          const given = shapes.get(segment.input);
-          feeds[valueName(segment.input)] = given
-            ? part(input, given, engineDims(given))
-            : part(input, graph.input.shape);
+          const passedOn = shapes.get(segment.input);
+          feeds[valueName(segment.input)] = passedOn ? inEngine(input, passedOn) : asGiven(input, graph.input.shape);
           const fetches: Record<string, TensorView> = {};
-          for (const name of segment.asked) fetches[outputName(name)] = part(outputs.get(name)!, shapes.get(name)!);
-          const { output } = segment;
-          if (passed) fetches[valueName(output)] = part(passed, shapes.get(output)!, engineDims(shapes.get(output)!));
+          for (const name of segment.asked) fetches[outputName(name)] = asGiven(outputs.get(name)!, shapes.get(name)!);
+          if (passed) fetches[valueName(segment.output)] = inEngine(passed, shapes.get(segment.output)!);
           runs.push({ model: segment.model, feeds, fetches });
         }
         if (passed) input = passed;

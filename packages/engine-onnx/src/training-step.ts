@@ -54,8 +54,7 @@ export async function loadStep(
 
   /** A kept value or gradient of some examples of a group. */
   function keptView(key: string, name: string, [from, to]: readonly [number, number]): TensorView {
-    const dims = [to - from, ...(engineDims(shapes.get(name)!).slice(1) as number[])];
-    return { block: kept.get(key)!, from: from * size(name), dims };
+    return { block: kept.get(key)!, from: from * size(name), dims: engineDims(shapes.get(name)!, to - from) };
   }
 
   function makeRoom(count: number): void {
@@ -83,8 +82,7 @@ export async function loadStep(
       for (const [name, node] of step.masks) {
         const layer = dropouts.indexOf(node);
         const mask = dropoutMask(node.keep, batch.seed, layer, start + from, to - from, elementCount(node.shape));
-        const dims = [to - from, ...(engineDims(node.shape).slice(1) as number[])];
-        fed[name] = { block: new Block(mask), from: 0, dims };
+        fed[name] = { block: new Block(mask), from: 0, dims: engineDims(node.shape, to - from) };
       }
       return fed;
     }
@@ -131,7 +129,7 @@ export async function loadStep(
   return {
     async run(batch) {
       const pause = createPauses();
-      await arranged.refresh(pause);
+      for (const { arrangements } of graphs) await arranged.refresh(arrangements, pause);
       // Each run of the last segment writes its part where its first example is.
       const losses = new Block(new Float32Array(batch.count));
       for (const [start, end] of cut(batch.count, group)) {
