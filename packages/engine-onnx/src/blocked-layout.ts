@@ -1,7 +1,7 @@
 import { elementCount } from '@graftjs/core';
+import { OnnxGraph } from '@graftjs/onnx';
 import { Block } from './block.js';
 import type { Executor } from './executor.js';
-import { OnnxGraph } from './onnx-graph.js';
 
 /**
  * How many channels onnxruntime keeps side by side on this processor, 8 or 16, found by having it rearrange a picture; 1 where

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { encodeModel } from './onnx-proto.js';
+import { encodeModel } from '@graftjs/onnx';
 
 /** What a trial process found. */
 export interface Trial {

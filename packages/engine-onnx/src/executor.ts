@@ -1,7 +1,7 @@
 import { EngineError, elementCount, type SessionOptions } from '@graftjs/core';
+import { sentinel } from '@graftjs/onnx';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type { TensorArray, TensorView } from './block.js';
-import { sentinel } from './onnx-proto.js';
 import type { Runtime } from './runtime.js';
 
 /** One run of a loaded graph: its inputs and outputs by name. Outputs are written where their views are. */

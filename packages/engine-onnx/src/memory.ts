@@ -1,6 +1,5 @@
 import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
-import { type Arrangements, arrangedDims } from './arranged-weights.js';
-import type { Layouts } from './layouts.js';
+import { type Arrangements, arrangedDims, type Layouts } from '@graftjs/onnx';
 import { writePrediction } from './prediction.js';
 import { keptBy, type StepPlan, type StepSegment, writeStepGraphs } from './step-graphs.js';
 

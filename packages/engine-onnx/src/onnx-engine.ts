@@ -1,9 +1,9 @@
 import { type Engine, EngineError, type Graph, type SessionOptions, UsageError } from '@graftjs/core';
+import { Layouts } from '@graftjs/onnx';
 import { ArrangedWeights } from './arranged-weights.js';
 import { findBlockSize } from './blocked-layout.js';
 import { cpuOnly, type Devices } from './devices.js';
 import { type Executor, executeHere } from './executor.js';
-import { Layouts } from './layouts.js';
 import { predictionMemory, trainingMemory } from './memory.js';
 import { createSession } from './onnx-session.js';
 import { createTrainingSession } from './onnx-training-session.js';

@@ -1,6 +1,6 @@
 import { type BatchNormNode, elementCount, moveAverage } from '@graftjs/core';
+import { statisticsNames } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
-import { statisticsNames } from './graph-writer.js';
 import type { VariableStore } from './variable-store.js';
 
 /** The statistics of the latest batch of the normalizations that use them, and what they do to the moving averages. */

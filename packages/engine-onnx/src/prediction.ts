@@ -1,10 +1,8 @@
 import { elementCount, type Graph, type Node, type Shape } from '@graftjs/core';
-import type { Arrangements } from './arranged-weights.js';
+import { type Arrangements, engineDims, GraphWriter, type Layouts, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
 import { cut } from './cut.js';
 import type { Run } from './executor.js';
-import { engineDims, GraphWriter, valueName } from './graph-writer.js';
-import type { Layouts } from './layouts.js';
 import { createPauses } from './pauses.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import { type SessionParts, variableFeeds } from './session-parts.js';

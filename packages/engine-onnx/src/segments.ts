@@ -1,5 +1,5 @@
 import { elementCount, type Graph, type Node, type Shape } from '@graftjs/core';
-import { isDense } from './lower-convolution.js';
+import { isDense } from '@graftjs/onnx';
 
 /** A part of a network that one value enters and one leaves; the parts follow each other. */
 export interface Segment {

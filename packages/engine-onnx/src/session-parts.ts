@@ -1,8 +1,8 @@
 import { EngineError, elementCount, formatShape, type Graph, type SessionOptions } from '@graftjs/core';
-import type { ArrangedWeights, Arrangements } from './arranged-weights.js';
+import type { Arrangements, Layouts } from '@graftjs/onnx';
+import type { ArrangedWeights } from './arranged-weights.js';
 import { Block, type TensorView } from './block.js';
 import type { Executor } from './executor.js';
-import type { Layouts } from './layouts.js';
 import type { VariableStore } from './variable-store.js';
 
 /** What bounds the memory of a session beyond that of the variables, in bytes. */

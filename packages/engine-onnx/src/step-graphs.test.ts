@@ -1,7 +1,7 @@
 import type { Graph } from '@graftjs/core';
 import { vggBackbones } from '@graftjs/model-vgg';
+import { Layouts } from '@graftjs/onnx';
 import { expect, it } from 'vitest';
-import { Layouts } from './layouts.js';
 import { writeStepGraphs } from './step-graphs.js';
 
 const vgg16 = vggBackbones.find(({ name }) => name === 'vgg_16')!.build({ size: 32, width: 0.25, dropout: 0 });

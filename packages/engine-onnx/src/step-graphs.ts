@@ -8,11 +8,14 @@ import {
   usesBatchStatistics,
   variablesOf,
 } from '@graftjs/core';
-import type { Arrangements } from './arranged-weights.js';
-import { GraphWriter } from './graph-writer.js';
-import type { Layouts } from './layouts.js';
-import type { GradientContext, Lowering } from './lowering.js';
-import { lowerings } from './lowerings.js';
+import {
+  type Arrangements,
+  type GradientContext,
+  GraphWriter,
+  type Layouts,
+  type Lowering,
+  lowerings,
+} from '@graftjs/onnx';
 import { nodesFor } from './prediction.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import type { Budgets } from './session-parts.js';

@@ -1,9 +1,9 @@
 import { type DropoutNode, elementCount, type Shape } from '@graftjs/core';
+import { engineDims, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
 import { cut } from './cut.js';
 import { dropoutMask } from './dropout-mask.js';
 import type { Run } from './executor.js';
-import { engineDims, valueName } from './graph-writer.js';
 import { groupSize } from './memory.js';
 import type { OwnStatistics } from './own-statistics.js';
 import { createPauses } from './pauses.js';

@@ -1,6 +1,6 @@
 import { EngineError, elementCount, formatShape, type Graph, type Optimizer, type Shape } from '@graftjs/core';
+import type { Layouts } from '@graftjs/onnx';
 import { Block } from './block.js';
-import type { Layouts } from './layouts.js';
 
 /** Variables and slots in the engine's memory and layouts. */
 export class VariableStore {

@@ -1,11 +1,11 @@
 import { type EngineError, GraphBuilder, type Optimizer } from '@graftjs/core';
 import { checkClose } from '@graftjs/core/testing';
+import { OnnxGraph } from '@graftjs/onnx';
 import { expect, it } from 'vitest';
 import { Block } from './block.js';
 import { executeHere } from './executor.js';
 import { onnxEngine } from './index.js';
 import { createEngine } from './onnx-engine.js';
-import { OnnxGraph } from './onnx-graph.js';
 import { executeInWorker } from './worker-executor.js';
 
 const descent: Optimizer = {

@@ -129,7 +129,7 @@ function valueInfo({ name, type, dims }: OnnxValue): Record<string, unknown> {
 /** The domain of onnxruntime's operations on pictures whose channels are kept in blocks: `[N, c / b, h, w, b]`. */
 export const blockedDomain = 'com.microsoft.nchwc';
 
-/** An output that comes first and is no tensor. `Executor` tells what for. */
+/** An output that comes first and is no tensor: an engine may want one, to be told before the tensors. */
 export const sentinel = 'graft:sentinel';
 
 const sentinelNode = {

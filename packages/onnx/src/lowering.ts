@@ -1,6 +1,6 @@
 import type { BatchNormNode, Conv2dNode, DropoutNode, Node, NodeOf, OpName, Shape } from '@graftjs/core';
-import type { Arrangement, Blocks } from './arranged-weights.js';
 import type { OnnxGraph } from './onnx-graph.js';
+import type { Arrangement, Blocks } from './weight-arrangement.js';
 
 /** ONNX values `[channels]`: means, and variances without Bessel's correction. */
 export interface Statistics {

@@ -1,7 +1,7 @@
 import { type Conv2dNode, elementCount, type Shape } from '@graftjs/core';
-import { blocksOf } from './arranged-weights.js';
 import { shiftOf } from './lower-batch-norm.js';
 import { type GradientContext, type Lowering, type LoweringContext, onnxPads } from './lowering.js';
+import { blocksOf } from './weight-arrangement.js';
 
 /** Sizes of a convolution: height, width and channels of its input and of its output, and its kernel. */
 interface Sizes {

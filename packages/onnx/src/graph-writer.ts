@@ -1,9 +1,9 @@
 import type { BatchNormNode, Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
-import { type Arrangement, type Arranging, arrangedDims, blocksOf } from './arranged-weights.js';
 import type { Layouts } from './layouts.js';
 import type { Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
+import { type Arrangement, type Arranging, arrangedDims, blocksOf } from './weight-arrangement.js';
 
 /** Dims of a value in the engine: `[N, c, h, w]` or `[N, c]`, for so many examples or, by default, any number. */
 export function engineDims(shape: Shape): (number | string)[];

@@ -1,0 +1,27 @@
+export { engineDims, GraphWriter, statisticsNames, valueName } from './graph-writer.js';
+export { Layouts } from './layouts.js';
+export { isDense } from './lower-convolution.js';
+export type { GradientContext, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
+export { lowerings } from './lowerings.js';
+export { OnnxGraph } from './onnx-graph.js';
+export {
+  type Attribute,
+  blockedDomain,
+  type Dimension,
+  elementType,
+  encodeModel,
+  float,
+  type OnnxConstant,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+  sentinel,
+} from './onnx-proto.js';
+export {
+  type Arrangement,
+  type Arrangements,
+  type Arranging,
+  arrangedDims,
+  type Blocks,
+  blocksOf,
+} from './weight-arrangement.js';

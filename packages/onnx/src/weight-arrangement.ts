@@ -1,0 +1,42 @@
+import type { BatchNormNode, Shape } from '@graftjs/core';
+
+/**
+ * Another form of a convolution's weights, which the engine makes itself where onnxruntime has to be fed with weights that
+ * change: `blocked` as its blocked convolutions take them; `turned` for the gradient of the input, `[in, out, kh, kw]`
+ * with each kernel reversed, blocked where it can be.
+ */
+export type Arrangement = 'blocked' | 'turned';
+
+/** How many channels of the input and of the output are side by side in blocked weights `[out, in, kh, kw]`. */
+export interface Blocks {
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/**
+ * The blocks of weights of these dims, undefined where onnxruntime's blocked convolution does not take them: channels have to
+ * fill blocks, or be fewer than one has if they are the input's.
+ * @param blockSize 1 where the runtime has no blocked layout
+ */
+export function blocksOf([outputs, inputs]: Shape, blockSize: number): Blocks | undefined {
+  if (blockSize === 1 || outputs! % blockSize !== 0) return undefined;
+  if (inputs! % blockSize === 0) return { inputs: blockSize, outputs: blockSize };
+  return inputs! < blockSize ? { inputs: 1, outputs: blockSize } : undefined;
+}
+
+/** The dims of weights in an arrangement, whatever the order of their elements. */
+export function arrangedDims(dims: Shape, arrangement: Arrangement): Shape {
+  const [outputs, inputs, ...kernel] = dims as readonly [number, number, number, number];
+  return arrangement === 'turned' ? [inputs, outputs, ...kernel] : dims;
+}
+
+/** What weights are arranged for. */
+export interface Arranging {
+  readonly weights: string;
+  readonly arrangement: Arrangement;
+  /** The batch normalization that follows, by its moving averages, where its factors are to be in the weights. */
+  readonly batchNorm?: BatchNormNode;
+}
+
+/** The arranged weights that an ONNX graph takes, by the names of its inputs. */
+export type Arrangements = ReadonlyMap<string, Arranging>;
