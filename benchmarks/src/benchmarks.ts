@@ -29,6 +29,8 @@ export interface Benchmark {
   readonly description: string;
   readonly defaults: Scale;
   readonly task: string;
+  /** TF-Slim's name of the network. */
+  readonly network: string;
   /** The one whose speed is compared with all others' stands first. */
   readonly systems: readonly System[];
   /** The label of what is compared where the first system reports several. */
@@ -39,13 +41,31 @@ export interface Benchmark {
 
 const node = (script: string): Program => ({ runtime: 'node', script });
 const torch = (script: string): Program => ({ runtime: 'torch', script });
-const tensorflowVgg: Program = { runtime: 'tensorflow', script: 'tensorflow_vgg_16.py' };
+const tensorflowClassifier: Program = { runtime: 'tensorflow', script: 'tensorflow_classifier.py' };
 
-const peersOfVgg: readonly System[] = [
-  { name: 'PyTorch, NCHW', program: torch('torch_vgg_16.py'), settings: { channelsLast: false } },
-  { name: 'PyTorch, channels_last', program: torch('torch_vgg_16.py'), settings: { channelsLast: true } },
-  { name: 'TensorFlow, tf_slim', program: tensorflowVgg },
+const graftTrain: System = { name: 'Graft', program: node('graft-train.js') };
+const peers: readonly System[] = [
+  { name: 'PyTorch, NCHW', program: torch('torch_classifier.py'), settings: { channelsLast: false } },
+  { name: 'PyTorch, channels_last', program: torch('torch_classifier.py'), settings: { channelsLast: true } },
+  { name: 'TensorFlow, tf_slim', program: tensorflowClassifier },
 ];
+
+/** A network from pictures to logits, at batches of 8 and of 1. */
+function inference(network: string, title: string, size: number): Readonly<Record<string, Benchmark>> {
+  const systems = [
+    { name: 'Graft', program: node('graft-infer.js') },
+    { name: 'onnxruntime-node, weights as initializers', program: node('onnxruntime-infer.js') },
+    ...peers,
+  ];
+  const one = (batch: number): Benchmark => ({
+    description: `${title} from pictures to logits, ${batch} at a time`,
+    defaults: { batch, size, steps: 40 / batch, rounds: 3 },
+    task: 'infer',
+    network,
+    systems,
+  });
+  return { [`infer-${network}`]: one(8), [`infer-${network}-1`]: one(1) };
+}
 
 /** A full V1 checkpoint, written by TensorFlow. */
 async function writeCheckpoint({ size }: Scale, threads: number, folder: string): Promise<Partial<Settings>> {
@@ -55,6 +75,7 @@ async function writeCheckpoint({ size }: Scale, threads: number, folder: string)
     const settings = {
       system: '',
       task: 'checkpoint',
+      network: 'vgg_16',
       batch: 1,
       steps: 0,
       warmup: 0,
@@ -62,7 +83,7 @@ async function writeCheckpoint({ size }: Scale, threads: number, folder: string)
       threads,
       checkpoint: draft,
     };
-    await finish(tensorflowVgg, settings, folder);
+    await finish(tensorflowClassifier, settings, folder);
     await rename(draft, checkpoint);
   }
   return { checkpoint };
@@ -81,9 +102,10 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     description: 'A training step of VGG-16: all layers, SGD with momentum, dropout as published',
     defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
     task: 'train',
+    network: 'vgg_16',
     systems: [
-      { name: 'Graft', program: node('graft-train.js') },
-      ...peersOfVgg,
+      graftTrain,
+      ...peers,
       { name: 'tfjs-node', program: { runtime: 'tfjs', script: 'tfjs_vgg_16.mjs' } },
     ],
   },
@@ -91,25 +113,27 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     description: 'A training step of VGG-16: only fc8, nothing kept of the frozen layers between steps',
     defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
     task: 'head',
-    systems: [{ name: 'Graft', program: node('graft-train.js') }, ...peersOfVgg],
+    network: 'vgg_16',
+    systems: [graftTrain, ...peers],
   },
-  'infer-vgg_16': {
-    description: 'VGG-16 from pictures to logits',
-    defaults: { batch: 8, size: 224, steps: 5, rounds: 2 },
-    task: 'infer',
-    systems: [
-      { name: 'Graft', program: node('graft-infer.js') },
-      { name: 'onnxruntime-node, weights as initializers', program: node('onnxruntime-infer.js') },
-      ...peersOfVgg,
-    ],
+  'train-resnet_v1_50': {
+    description: 'A training step of ResNet-50: all layers, SGD with momentum, batch statistics',
+    defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
+    task: 'train',
+    network: 'resnet_v1_50',
+    systems: [graftTrain, ...peers],
   },
+  ...inference('vgg_16', 'VGG-16', 224),
+  ...inference('resnet_v1_50', 'ResNet-50', 224),
+  ...inference('inception_v3', 'Inception v3', 299),
   'restore-vgg_16': {
     description: 'All variables of VGG-16 from a V1 checkpoint into a session',
     defaults: { batch: 1, size: 224, steps: 3, rounds: 2 },
     task: 'restore',
+    network: 'vgg_16',
     systems: [
       { name: 'Graft', program: node('graft-restore.js') },
-      { name: 'TensorFlow, Saver.restore', program: tensorflowVgg },
+      { name: 'TensorFlow, Saver.restore', program: tensorflowClassifier },
     ],
     prepare: writeCheckpoint,
   },
@@ -117,6 +141,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     description: 'Epochs of a run that trains only fc8 of VGG-16 and keeps what the frozen layers make of a picture',
     defaults: { batch: 32, size: 224, steps: 4, rounds: 1 },
     task: 'head',
+    network: 'vgg_16',
     systems: [{ name: 'Graft', program: node('graft-head-epochs.js') }],
     base: 'Graft, further epochs',
     prepare: drawTraining,
@@ -125,6 +150,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     description: 'JPEG pictures of 500 x 375 pixels from an image folder as batches: alone, and beside a training step',
     defaults: { batch: 32, size: 224, steps: 24, rounds: 2 },
     task: 'loader',
+    network: 'vgg_16',
     systems: [
       { name: 'Graft', program: node('graft-loader.js') },
       { name: 'PyTorch, DataLoader', program: torch('torch_loader.py') },

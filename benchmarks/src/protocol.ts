@@ -4,6 +4,8 @@ export interface Settings {
   readonly system: string;
   /** Which variant of its program: `train`, `head`, `infer`, `restore`, `checkpoint`. */
   readonly task: string;
+  /** TF-Slim's name of the network. */
+  readonly network: string;
   /** Pictures of a step. */
   readonly batch: number;
   /** Height and width of the pictures in pixels. */
@@ -16,7 +18,7 @@ export interface Settings {
   readonly threads: number;
   /** PyTorch's memory format. */
   readonly channelsLast?: boolean;
-  /** A V1 checkpoint of vgg_16 at `size`. */
+  /** A V1 checkpoint of the network at `size`. */
   readonly checkpoint?: string;
   /** An image folder with `train` and `test`. */
   readonly pictures?: string;

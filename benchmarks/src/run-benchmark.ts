@@ -77,7 +77,8 @@ export async function runBenchmark(
   for (let round = 1; round <= scale.rounds; round++) {
     for (const system of benchmark.systems) {
       const { batch, size, steps } = scale;
-      const common = { system: system.name, task: benchmark.task, batch, size, steps, warmup: 1, threads };
+      const { task, network } = benchmark;
+      const common = { system: system.name, task, network, batch, size, steps, warmup: 1, threads };
       const settings: Settings = { ...common, ...system.settings, ...prepared };
       const labels = new Set<string>();
       process.stderr.write(`round ${round} of ${scale.rounds}, ${system.name}\n`);

@@ -15,6 +15,7 @@ export function memoryFiles(contents: ReadonlyMap<string, Uint8Array>): FileSyst
       if (bytes) return { kind: 'file', size: bytes.length };
       return inside(path).length > 0 ? { kind: 'folder', size: 0 } : undefined;
     },
+    realPath: async (path) => path,
     list: async (folder) => inside(folder).sort(),
     async open(path) {
       const bytes = contents.get(path);
@@ -33,6 +34,7 @@ export function memoryFiles(contents: ReadonlyMap<string, Uint8Array>): FileSyst
     write: refuse,
     append: refuse,
     makeFolder: refuse,
+    move: refuse,
     remove: refuse,
     lock: refuse,
   };

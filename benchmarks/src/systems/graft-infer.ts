@@ -1,10 +1,10 @@
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildVgg16, initialize } from './vgg-16.js';
+import { buildNetwork, initialize } from './network.js';
 
-const { batch, size, threads } = settings;
-const session = await onnxEngine.open(buildVgg16({ size }), { threads });
+const { batch, size, threads, network } = settings;
+const session = await onnxEngine.open(buildNetwork(network, { size }), { threads });
 initialize(session);
 const { inputs } = randomPictures(batch, size);
 await timeSteps(batch, () => session.predict(inputs, batch));

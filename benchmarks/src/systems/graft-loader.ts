@@ -4,7 +4,7 @@ import { onnxEngine } from '@graftjs/engine-onnx';
 import { createPreprocessing, momentum, selectTrainable, trainingBatches } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import { reportEnd, reportMeasure, settings } from './report.js';
-import { buildVgg16, initialize } from './vgg-16.js';
+import { buildNetwork, initialize } from './network.js';
 
 const { system, batch, steps, warmup, size, threads, pictures } = settings;
 const { splits } = await folder.open({ folder: pictures! });
@@ -38,7 +38,7 @@ for (const augmentation of ['none', 'vgg', 'inception']) {
   reportMeasure((delay.max / 1e6 - resolution) / 1000, 0, `${name}, the main thread's longest delay`);
 }
 
-const graph = buildVgg16({ size, width: 0.25 });
+const graph = buildNetwork('vgg_16', { size, width: 0.25 });
 const training = { trainable: selectTrainable(graph, 'all'), optimizer: momentum() };
 const session = await onnxEngine.openTraining(graph, training, { threads });
 initialize(session);

@@ -4,11 +4,11 @@ import { nodeFileSystem as files } from '@graftjs/core/node';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { openCheckpoint, restoreVariables } from '@graftjs/trainer';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildVgg16 } from './vgg-16.js';
+import { buildNetwork } from './network.js';
 
-const { size, checkpoint } = settings;
+const { size, checkpoint, network } = settings;
 const container = createContainer([ckptSlim]);
-const session = await onnxEngine.open(buildVgg16({ size }));
+const session = await onnxEngine.open(buildNetwork(network, { size }));
 await timeSteps(0, async () => {
   const reader = await openCheckpoint(checkpoint!, container, files);
   await restoreVariables(session, reader, session.variables.keys());

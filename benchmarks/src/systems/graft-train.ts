@@ -2,10 +2,10 @@ import { onnxEngine } from '@graftjs/engine-onnx';
 import { momentum, selectTrainable } from '@graftjs/trainer';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildVgg16, initialize } from './vgg-16.js';
+import { buildNetwork, initialize } from './network.js';
 
-const { batch, size, threads, task } = settings;
-const graph = buildVgg16({ size });
+const { batch, size, threads, task, network } = settings;
+const graph = buildNetwork(network, { size });
 const trainable = selectTrainable(graph, task === 'head' ? 'head' : 'all');
 const session = await onnxEngine.openTraining(graph, { trainable, optimizer: momentum() }, { threads });
 initialize(session);

@@ -4,9 +4,9 @@ import * as runtime from 'onnxruntime-node';
 import protobuf from 'protobufjs/minimal.js';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildVgg16 } from './vgg-16.js';
+import { buildNetwork } from './network.js';
 
-const { batch, size, threads } = settings;
+const { batch, size, threads, network } = settings;
 type Message = (writer: protobuf.Writer) => void;
 
 // Fields of onnx.proto by their numbers; a message is written by a function.
@@ -108,7 +108,7 @@ function writeModel(graph: Graph): Uint8Array {
   return writer.finish();
 }
 
-const session = await runtime.InferenceSession.create(writeModel(buildVgg16({ size })), {
+const session = await runtime.InferenceSession.create(writeModel(buildNetwork(network, { size })), {
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
 });

@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ckptSlim from '@graftjs/ckpt-slim';
-import { createContainer, DATASET, resolve } from '@graftjs/core';
+import { createContainer } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
-import dataFolder from '@graftjs/data-folder';
+import dataFolder, { folder } from '@graftjs/data-folder';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
 import { finetune, openRun, predict, type RunResult } from '@graftjs/trainer';
@@ -89,7 +89,7 @@ async function showPredictions(name: string, each: number): Promise<void> {
 
 /** The shares of the test pictures that guessing gets right: of all classes alike, and of the commonest of training. */
 async function chance(): Promise<{ alike: number; commonest: number }> {
-  const { splits, classes, close } = await resolve(container, DATASET, 'folder').open({ folder: data });
+  const { splits, classes, close } = await folder.open({ folder: data });
   const count = (labels: Int32Array) => classes.map((_, label) => labels.filter((each) => each === label).length);
   const train = count(splits.train!.labels);
   const test = count(splits.test!.labels);

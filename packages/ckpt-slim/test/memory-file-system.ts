@@ -14,6 +14,7 @@ export function memoryFileSystem(contents: ReadonlyMap<string, Uint8Array>): Fil
       if (bytes !== undefined) return { kind: 'file', size: bytes.length };
       return inside(path).length > 0 ? { kind: 'folder', size: 0 } : undefined;
     },
+    realPath: async (path) => path,
     async list(folder) {
       return inside(folder).sort();
     },
@@ -37,6 +38,7 @@ export function memoryFileSystem(contents: ReadonlyMap<string, Uint8Array>): Fil
     },
     append: () => Promise.reject(new Error('no test appends')),
     makeFolder: async () => {},
+    move: () => Promise.reject(new Error('no test moves')),
     async remove(path) {
       files.delete(path);
     },

@@ -22,6 +22,8 @@ export interface ConversionModel extends BackboneOptions {
   readonly exclude?: readonly string[];
   /** Lets the result lack what the checkpoint lacks. Default false. */
   readonly ignoreMissing?: boolean;
+  /** Whose names the checkpoint has, where several would do. */
+  readonly names?: string;
 }
 
 /** What a conversion did. */
@@ -33,6 +35,8 @@ export interface Conversion {
   readonly tensors: readonly string[];
   /** With a model: whose names the checkpoint had, where they were not the network's own. */
   readonly source?: string;
+  /** With a model: true where variables were found by what the checkpoint's own network does, and not by their names. */
+  readonly network?: true;
   /** With a model: where each variable comes from. */
   readonly changes?: readonly TensorChange[];
   /** With a model: the tensors that were left out. */
@@ -73,19 +77,22 @@ function planConversion(
   reader: CheckpointReader,
   container: Container,
   model: ConversionModel | undefined,
-): { readonly reader: CheckpointReader } & Pick<Conversion, 'tensors' | 'source' | 'changes' | 'dropped'> {
+): { readonly reader: CheckpointReader } & Pick<Conversion, 'tensors' | 'source' | 'network' | 'changes' | 'dropped'> {
   if (!model) return { reader, tensors: [...reader.tensors.keys()] };
-  const { name, exclude = [], ignoreMissing = false, ...options } = model;
+  const { name, exclude = [], ignoreMissing = false, names, ...options } = model;
   const backbone = resolve(container, BACKBONE, name);
   const graph = backbone.build(options);
-  const translation = translateNames(reader, graph, backbone.nameMaps);
-  const rows = planRestore(graph.variables, translation.reader.tensors, { exclude, ignoreMissing }, translation.nameOf);
+  const translation = translateNames(reader, graph, backbone.nameMaps, names);
+  const { nameOf, network } = translation;
+  const selection = { exclude, ignoreMissing };
+  const rows = planRestore(graph.variables, translation.reader.tensors, selection, nameOf, network?.parting);
   const written = new Set(rows.filter(({ status }) => status === 'restored').map((row) => row.name));
   const excluded = translation.changes.filter(({ variable }) => !written.has(variable)).map(({ tensor }) => tensor);
   return {
     reader: translation.reader,
     tensors: [...written],
     ...(translation.source !== undefined && { source: translation.source }),
+    ...(network && { network: true as const }),
     changes: translation.changes.filter(({ variable }) => written.has(variable)),
     dropped: [...translation.dropped, ...excluded].sort(),
   };

@@ -12,10 +12,10 @@ const bytes = (count: number): string => formatQuantity(count, 'B');
 export function showDownload(name: string, progress: Progress): (event: DownloadEvent) => void {
   let started = false;
   let [shown, at, rate] = ['', Number.NEGATIVE_INFINITY, new Rate()];
-  const show = (label: string, { done, total }: { done: number; total: number }) => {
+  const show = (label: string, { done, total }: { done: number; total?: number }) => {
     const now = performance.now();
     if (label !== shown) rate = new Rate();
-    else if (now - at < interval && done < total) return;
+    else if (now - at < interval && done !== total) return;
     [shown, at] = [label, now];
     const perSecond = rate.update(done);
     progress.update(label, done, total, perSecond === undefined ? '' : `${bytes(perSecond)}/s`);
@@ -27,7 +27,8 @@ export function showDownload(name: string, progress: Progress): (event: Download
         rate = new Rate();
         if (!started) {
           progress.line(
-            `${from > 0 ? `Going on after ${bytes(from)} of` : 'Fetching'} ${bytes(total)} from ${address}`,
+            `${from > 0 ? `Going on after ${bytes(from)}${total === undefined ? '' : ' of'}` : 'Fetching'}` +
+              `${total === undefined ? '' : ` ${bytes(total)}`} from ${address}`,
           );
         }
         started = true;

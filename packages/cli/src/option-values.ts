@@ -29,6 +29,20 @@ export function list(text: string): string[] {
   throw new InvalidArgumentError('Accepted: one or several names, with commas between them.');
 }
 
+/** Reads a number for each of red, green and blue: `123.68,116.78,103.94`. */
+export function ofChannels(
+  accepted: string,
+  accepts: (value: number) => boolean,
+): (text: string) => [number, number, number] {
+  return (text) => {
+    const values = list(text).map(Number);
+    const [red = Number.NaN, green = Number.NaN, blue = Number.NaN] = values;
+    const all = [red, green, blue] as [number, number, number];
+    if (values.length === 3 && all.every((value) => Number.isFinite(value) && accepts(value))) return all;
+    throw new InvalidArgumentError(`Accepted: R,G,B, three numbers ${accepted}.`);
+  };
+}
+
 /** Reads numbers above 0 by name: `vgg_16/fc8=10,vgg_16=0.1`. */
 export function factors(text: string): Record<string, number> {
   const entries = list(text).map((item): [string, number] => {

@@ -5,11 +5,17 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['backbone', 'alexnet_', '@graftjs/model-alexnet'],
   ['backbone', 'inception_', '@graftjs/model-inception'],
   ['dataset', 'cifar10', '@graftjs/data-cifar10'],
+  ['dataset', 'voc', '@graftjs/data-voc'],
+  ['download', 'vgg_', '@graftjs/model-vgg'],
+  ['download', 'resnet_', '@graftjs/model-resnet'],
+  ['download', 'inception_', '@graftjs/model-inception'],
   ['download', 'cifar10', '@graftjs/data-cifar10'],
+  ['download', 'voc', '@graftjs/data-voc'],
   ['dataset', 'folder', '@graftjs/data-folder'],
   ['picture reader', '', '@graftjs/data-folder'],
   ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],
   ['checkpoint format', 'safetensors', '@graftjs/ckpt-safetensors'],
+  ['checkpoint format', 'onnx', '@graftjs/ckpt-onnx'],
   ['engine', 'onnx', '@graftjs/engine-onnx'],
 ];
 

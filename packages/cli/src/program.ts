@@ -5,6 +5,7 @@ import { addDatasets } from './commands/datasets.js';
 import { addDoctor } from './commands/doctor.js';
 import { addDownload } from './commands/download.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addExport } from './commands/export.js';
 import { addFinetune } from './commands/finetune.js';
 import { addInspect } from './commands/inspect.js';
 import { addModels } from './commands/models.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     addFinetune,
     addEvaluate,
     addPredict,
+    addExport,
     addModels,
     addDatasets,
     addPlugins,

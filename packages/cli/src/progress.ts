@@ -21,19 +21,25 @@ export class Progress {
   /**
    * Counts one more: `step 120/500`.
    * @param label what is counted; another one than before begins a new bar
+   * @param total undefined where nobody knows it
    * @param note what else there is to say: a rate, a loss
    */
-  update(label: string, done: number, total: number, note = ''): void {
+  update(label: string, done: number, total: number | undefined, note = ''): void {
     if (!process.stderr.isTTY) {
       if (performance.now() - this.#lastLine >= lineInterval)
-        this.line(`${label} ${this.#format(done)}/${this.#format(total)}${note && `, ${note}`}`);
+        this.line(
+          `${label} ${this.#format(done)}${total === undefined ? '' : `/${this.#format(total)}`}${note && `, ${note}`}`,
+        );
       return;
     }
     if (label !== this.#label) this.stop();
     this.#label = label;
     if (!this.#bar) {
       this.#bar = new cliProgress.SingleBar({
-        format: '{label} {bar} {value}/{total}  {eta_formatted} left  {note}',
+        format:
+          total === undefined
+            ? '{label} {value}  {note}'
+            : '{label} {bar} {value}/{total}  {eta_formatted} left  {note}',
         barsize: 24,
         clearOnComplete: true,
         etaBuffer: 50,
@@ -42,7 +48,7 @@ export class Progress {
             ? this.#format(value)
             : cliProgress.Format.ValueFormat(value, options, type),
       });
-      this.#bar.start(total, done, { label, note });
+      this.#bar.start(total ?? 0, done, { label, note });
     }
     this.#bar.update(done, { label, note });
   }

@@ -1,9 +1,9 @@
-import { elementCount, formatRestoreTable, type GraftError } from '@graftjs/core';
-import type { RunEvent, Scores, Translation } from '@graftjs/trainer';
+import { elementCount, formatRestoreTable, type GraftError, type Normalization } from '@graftjs/core';
+import type { ModeComparison, RunEvent, Scores, Translation } from '@graftjs/trainer';
 import { formatCount, formatQuantity } from './print.js';
 import type { Progress } from './progress.js';
 
-/** How many skipped pictures are named. */
+/** How many skipped pictures, or tensors that are not taken, are named. */
 const named = 5;
 
 export const formatShare = (share: number): string => `${(100 * share).toFixed(2)} %`;
@@ -13,20 +13,40 @@ export function formatScores({ top1, top5, loss, count }: Scores): string {
   return `top1 ${formatShare(top1)}, top5 ${formatShare(top5)}, loss ${loss.toFixed(4)} on ${formatCount(count)} pictures`;
 }
 
-/** Whose names a checkpoint had, and what was done to what was taken of it; nothing where they are the network's own. */
-function describeNames({ source, changes, dropped }: Translation): string {
-  if (source === undefined) return '';
+const listed = (names: readonly string[]): string =>
+  names.slice(0, named).join(', ') + (names.length > named ? ` and ${names.length - named} more` : '');
+
+/** How many tensors had another type. */
+function describeCasts({ changes }: Translation): string {
+  const casts = new Map<string, number>();
+  for (const { castFrom } of changes) if (castFrom !== undefined) casts.set(castFrom, (casts.get(castFrom) ?? 0) + 1);
+  return [...casts].map(([dtype, count]) => `, ${count} of them ${dtype} made float32`).join('');
+}
+
+function describeNormalization({ mean, deviation }: Normalization): string {
+  const numbers = (values: readonly number[]) => values.map((value) => Number(value.toFixed(3))).join(', ');
+  return `pictures are normalized as there: less ${numbers(mean)}, divided by ${numbers(deviation)}`;
+}
+
+/** Whose names a checkpoint had, and what was done to what was taken of it; little where they are the network's own. */
+function describeNames(translation: Translation, normalization: Normalization | undefined): string {
+  const { source, network, changes, dropped } = translation;
+  const casts = describeCasts(translation);
+  if (source === undefined && !network) return casts;
+  const origin = network ? "found by walking the file's network" : `by the names of ${source}`;
+  const fed = network && source !== undefined ? ` (which is taken to be fed as ${source}'s)` : '';
   const adapted = changes.filter((change) => change.adapted).map(({ variable }) => variable);
   return (
-    `, by the names of ${source}: ${changes.filter(({ permuted }) => permuted).length} of them permuted` +
+    `, ${origin}${fed}: ${changes.filter(({ permuted }) => permuted).length} of them permuted${casts}` +
     (adapted.length > 0 ? `, ${adapted.join(' and ')} adapted to what the network is fed` : '') +
-    (dropped.length > 0 ? `; not taken: ${dropped.join(', ')}` : '')
+    (normalization ? `; ${describeNormalization(normalization)}` : '') +
+    (dropped.length > 0 ? `; not taken: ${listed(dropped)}` : '')
   );
 }
 
-function describeRestored({ path, rows, translation }: RunEvent & { type: 'restored' }): string {
+function describeRestored({ path, rows, translation, normalization }: RunEvent & { type: 'restored' }): string {
   const others = rows.filter(({ status }) => status !== 'restored');
-  const names = describeNames(translation);
+  const names = describeNames(translation, normalization);
   const count = `${rows.length - others.length} of ${rows.length} variables come from ${path}${names}`;
   return others.length === 0 ? count : `${count}; the others start anew:\n${formatRestoreTable(others)}`;
 }
@@ -64,8 +84,22 @@ function describeFrozen({ output, bytes, reason }: RunEvent & { type: 'frozen' }
   return `${layers} are computed once a picture, and kept: ${formatQuantity(bytes, 'B')}`;
 }
 
+/** Empty where training and use come to about the same; the first time that they do not, what to do about it. */
+function describeModes({ trainingLoss, inferenceLoss, part }: ModeComparison, isFirst: boolean): string {
+  if (!part) return '';
+  const losses = `${inferenceLoss.toFixed(4)} with the moving averages of batch normalization, and ${trainingLoss.toFixed(4)} with the batch's`;
+  return (
+    `\nIn use the network does worse than in training: on this step's pictures its loss is ${losses}.` +
+    (isFirst
+      ? ' The averages lag behind, or the batches are too small to tell what they are. More steps help against the former; ' +
+        'a larger --batch-size, or --batch-norm frozen or recalibrated, against both.'
+      : '')
+  );
+}
+
 /** Tells what a run does as it goes on. */
 export function showRun(progress: Progress): (event: RunEvent) => void {
+  let haveParted = false;
   return (event) => {
     switch (event.type) {
       case 'restored':
@@ -76,6 +110,8 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
         return progress.line(describeStart(event));
       case 'frozen':
         return progress.line(describeFrozen(event));
+      case 'recalibrating':
+        return progress.update('batch normalization, on train', event.done, event.count);
       case 'features':
         return progress.update(`frozen layers, ${event.split}`, event.done, event.count);
       case 'step': {
@@ -86,8 +122,11 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
       case 'evaluating':
         return progress.update('evaluating', event.done, event.count);
       case 'evaluation': {
-        const { step, epoch, result, best } = event;
-        return progress.line(`Step ${step}, epoch ${epoch}: ${formatScores(result)}${best ? ', the best so far' : ''}`);
+        const { step, epoch, result, best, modes } = event;
+        const scores = `${formatScores(result)}${best ? ', the best so far' : ''}`;
+        progress.line(`Step ${step}, epoch ${epoch}: ${scores}${modes ? describeModes(modes, !haveParted) : ''}`);
+        haveParted ||= modes?.part ?? false;
+        return undefined;
       }
       case 'saved':
         return undefined;

@@ -20,14 +20,6 @@ export interface BackboneOptions {
   readonly outputStride?: number;
 }
 
-/** What is done to the values of a picture, inside the graph. */
-export interface Normalization {
-  /** Subtracted from each channel, on the scale 0 to 255. */
-  readonly mean: readonly [number, number, number];
-  /** Multiplied afterwards. */
-  readonly scale: number;
-}
-
 /** A network that graphs are built of. A plugin registers one or several under `BACKBONE`. */
 export interface Backbone {
   /** As TF-Slim names it: `vgg_16`. */

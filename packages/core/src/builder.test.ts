@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, type PaddingRule } from './builder.js';
+import { GraphBuilder } from './builder.js';
 import { GraphError } from './errors.js';
+import type { PaddingRule } from './padding.js';
 
 const builder = (height = 9, width = 7) =>
   new GraphBuilder('net', { name: 'images', shape: [height, width, 3], dtype: 'uint8' });
@@ -51,9 +52,31 @@ describe('what does not fit is named', () => {
           strides: [1, 1],
           padding: [0, 0, 0, 0],
           dilations: [1, 1],
+          groups: 1,
         });
       }),
     ).toMatch(/net\/c .*takes 4 channels, and its input has 3/);
+  });
+  it('groups that the channels do not fill', () => {
+    const options = { name: 'c', kernel: 1, groups: 3 };
+    expect(message((g) => g.conv2d(g.input, { ...options, channels: 4 }))).toMatch(
+      /net\/c\/Conv2D .*4 channels do not make 3 groups/,
+    );
+    expect(message((g) => g.conv2d(g.input, { ...options, groups: 2, channels: 4 }))).toMatch(
+      /net\/c\/weights cannot be 1x1x1.5x4/,
+    );
+    expect(
+      message((g) => {
+        const weights = g.variable('c/weights', [3, 3, 2, 6], { initializer: { kind: 'xavier-uniform' } });
+        const where = { strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1] } as const;
+        g.add({ op: 'conv2d', name: 'net/c', inputs: ['images'], weights, groups: 2, ...where });
+      }),
+    ).toMatch(/net\/c .*takes 2 groups of 2 channels, and its input has 3/);
+  });
+  it('channels that are not there', () => {
+    expect(message((g) => g.slice(g.input, { name: 's', start: 2, size: 2 }))).toMatch(
+      /net\/s .*2 channels from 2 on are not in its input, which has 3/,
+    );
   });
   it('a reshape to more elements', () => {
     expect(message((g) => g.reshape(g.input, { name: 'r', shape: [10] }))).toMatch(/net\/r .*9x7x3 cannot become 10/);

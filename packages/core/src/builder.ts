@@ -1,55 +1,9 @@
 import { formatShape, type Shape } from './dtype.js';
 import { GraphError } from './errors.js';
 import type { Graph, GraphInput, Initializer, Variable } from './graph.js';
+import type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
 import { type Node, type NodeSpec, type OpName, type Padding, type Pair, shapeRules } from './ops.js';
-
-/** Zeros around a picture: TensorFlow's two rules, or so many rows and columns. */
-export type PaddingRule = 'SAME' | 'VALID' | Padding;
-
-/** One or two sizes: `3` stands for `[3, 3]`. */
-export type PairOption = number | Pair;
-
-/** How `slim.batch_norm` is set; the variables are `NAME/BatchNorm/gamma`, `beta`, `moving_mean` and `moving_variance`. */
-export interface BatchNormOptions {
-  /** Whether there is a gamma. Default false, as in Slim. */
-  readonly scale?: boolean;
-  /** Added to the variance. Default 0.001. */
-  readonly epsilon?: number;
-  /** Of the moving averages. Default 0.999. */
-  readonly decay?: number;
-}
-
-/** A convolution with its bias or batch normalization and its activation, as `slim.conv2d`. */
-export interface Conv2dOptions {
-  /** Below the builder's scope; the layer's variables are `NAME/weights` and `NAME/biases`. */
-  readonly name: string;
-  readonly channels: number;
-  readonly kernel: PairOption;
-  /** Default 1. */
-  readonly strides?: PairOption;
-  /** Default `SAME`. */
-  readonly padding?: PaddingRule;
-  /** Default 1. */
-  readonly dilations?: PairOption;
-  /** Default true, and false with `batchNorm`. */
-  readonly biases?: boolean;
-  /** Default: no batch normalization. */
-  readonly batchNorm?: BatchNormOptions;
-  /** Default `relu`. */
-  readonly activation?: 'relu' | 'none';
-  /** Default Xavier's, as in Slim. */
-  readonly initializer?: Initializer;
-}
-
-/** A pooling layer, as `slim.max_pool2d`. */
-export interface PoolOptions {
-  readonly name: string;
-  readonly kernel: PairOption;
-  /** Default 2. */
-  readonly strides?: PairOption;
-  /** Default `VALID`, as in Slim. */
-  readonly padding?: PaddingRule;
-}
+import { pair, resolvePadding } from './padding.js';
 
 /** A node of the graph being built: what one layer gives to the next. */
 export interface Value {
@@ -58,23 +12,8 @@ export interface Value {
   readonly shape: Shape;
 }
 
-const pair = (size: PairOption): Pair => (typeof size === 'number' ? [size, size] : size);
-
-/** TensorFlow's SAME: as many windows as strides fit, the odd zero at the bottom and the right. */
-function sameAlong(size: number, kernel: number, stride: number, dilation: number): Pair {
-  const windows = Math.ceil(size / stride);
-  const total = Math.max((windows - 1) * stride + (kernel - 1) * dilation + 1 - size, 0);
-  return [Math.floor(total / 2), Math.ceil(total / 2)];
-}
-
-function resolvePadding(rule: PaddingRule, shape: Shape, kernel: Pair, strides: Pair, dilations: Pair): Padding {
-  if (rule === 'VALID') return [0, 0, 0, 0];
-  if (rule !== 'SAME') return rule;
-  return [
-    ...sameAlong(shape[0]!, kernel[0], strides[0], dilations[0]),
-    ...sameAlong(shape[1]!, kernel[1], strides[1], dilations[1]),
-  ];
-}
+const xavier: Initializer = { kind: 'xavier-uniform' };
+const zeros: Initializer = { kind: 'constant', value: 0 };
 
 function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
@@ -167,30 +106,62 @@ export class GraphBuilder {
     return this.endPoint(`${this.#scope}/${name}`, value);
   }
 
-  /** `(x - mean) * scale` of pictures, `mean` per channel. */
-  normalize(x: Value, options: { readonly mean: readonly number[]; readonly scale: number }): Value {
-    return this.add({ op: 'normalize', name: `${this.#scope}/normalize`, inputs: [x.name], ...options });
+  /** `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. */
+  normalize(
+    x: Value,
+    options: { readonly mean: readonly number[]; readonly scale: number | readonly number[] },
+  ): Value {
+    const { mean } = options;
+    const scale =
+      typeof options.scale === 'number' ? new Array<number>(mean.length).fill(options.scale) : options.scale;
+    return this.add({ op: 'normalize', name: `${this.#scope}/normalize`, inputs: [x.name], mean, scale });
   }
 
   conv2d(x: Value, options: Conv2dOptions): Value {
-    const { name, channels, batchNorm, biases = batchNorm === undefined, activation = 'relu' } = options;
+    const { name, channels, groups = 1, initializer = xavier } = options;
+    const shape = [...pair(options.kernel), (x.shape.at(-1) ?? 0) / groups, channels];
+    const weights = this.variable(`${name}/weights`, shape, { initializer, decayed: true });
+    const y = this.#convolution(x, { ...options, name: `${name}/Conv2D`, weights, groups });
+    return this.#activated(y, options);
+  }
+
+  separableConv2d(x: Value, options: SeparableConv2dOptions): Value {
+    const { name, channels, multiplier = 1, initializer = xavier } = options;
+    const inputs = x.shape.at(-1) ?? 0;
+    const variable = (part: string, shape: Shape) => this.variable(`${name}/${part}`, shape, { initializer });
+    const depthwise = variable('depthwise_weights', [...pair(options.kernel), inputs, multiplier]);
+    const pointwise = variable('pointwise_weights', [1, 1, inputs * multiplier, channels]);
+    const operation = `${name}/separable_conv2d`;
+    const each = { ...options, name: `${operation}/depthwise`, weights: depthwise, groups: inputs };
+    const joining = { name: operation, kernel: 1, weights: pointwise, groups: 1 };
+    return this.#activated(this.#convolution(this.#convolution(x, each), joining), options);
+  }
+
+  #convolution(
+    x: Value,
+    options: Omit<Conv2dOptions, 'channels'> & { readonly weights: string; readonly groups: number },
+  ): Value {
+    const { name, weights, groups } = options;
     const [kernel, strides, dilations] = [options.kernel, options.strides ?? 1, options.dilations ?? 1].map(pair) as [
       Pair,
       Pair,
       Pair,
     ];
-    const scope = `${this.#scope}/${name}`;
-    const weights = this.variable(`${name}/weights`, [...kernel, x.shape.at(-1) ?? 0, channels], {
-      initializer: options.initializer ?? { kind: 'xavier-uniform' },
-      decayed: true,
-    });
     const padding = resolvePadding(options.padding ?? 'SAME', x.shape, kernel, strides, dilations);
-    let y = this.add({ op: 'conv2d', name: `${scope}/Conv2D`, inputs: [x.name], weights, strides, padding, dilations });
+    const where = { name: `${this.#scope}/${name}`, inputs: [x.name] };
+    return this.add({ op: 'conv2d', ...where, weights, groups, strides, padding, dilations });
+  }
+
+  /** What follows a convolution. */
+  #activated(convolved: Value, options: Omit<Conv2dOptions, 'kernel'>): Value {
+    const { name, channels, batchNorm, biases = batchNorm === undefined, activation = 'relu' } = options;
+    const scope = `${this.#scope}/${name}`;
+    let y = convolved;
     if (biases) {
-      const variable = this.variable(`${name}/biases`, [channels], { initializer: { kind: 'constant', value: 0 } });
+      const variable = this.variable(`${name}/biases`, [channels], { initializer: options.biasesInitializer ?? zeros });
       y = this.add({ op: 'bias', name: `${scope}/BiasAdd`, inputs: [y.name], biases: variable });
     }
-    if (batchNorm) y = this.#batchNorm(y, name, batchNorm);
+    if (batchNorm) y = this.#batchNorm(y, `${name}/BatchNorm`, batchNorm);
     if (activation === 'relu') y = this.add({ op: 'relu', name: `${scope}/Relu`, inputs: [y.name] });
     return this.#layer(name, y);
   }
@@ -198,10 +169,10 @@ export class GraphBuilder {
   #batchNorm(x: Value, name: string, { scale = false, epsilon = 0.001, decay = 0.999 }: BatchNormOptions): Value {
     const channels = [x.shape.at(-1)!];
     const variable = (part: string, value: number, trainable = true) =>
-      this.variable(`${name}/BatchNorm/${part}`, channels, { initializer: { kind: 'constant', value }, trainable });
+      this.variable(`${name}/${part}`, channels, { initializer: { kind: 'constant', value }, trainable });
     return this.add({
       op: 'batchNorm',
-      name: `${this.#scope}/${name}/BatchNorm/FusedBatchNormV3`,
+      name: `${this.#scope}/${name}/FusedBatchNormV3`,
       inputs: [x.name],
       ...(scale && { gamma: variable('gamma', 1) }),
       beta: variable('beta', 0),
@@ -210,6 +181,13 @@ export class GraphBuilder {
       epsilon,
       decay,
     });
+  }
+
+  /** Batch normalization by itself, as `slim.batch_norm`: its variables are `NAME/gamma` and so on. */
+  batchNorm(x: Value, options: BatchNormOptions & Pick<Conv2dOptions, 'name' | 'activation'>): Value {
+    const { name, activation = 'none', ...batchNorm } = options;
+    const y = this.#batchNorm(x, name, batchNorm);
+    return this.#layer(name, activation === 'relu' ? this.relu(y, { name: `${name}/Relu` }) : y);
   }
 
   relu(x: Value, options: { readonly name: string }): Value {
@@ -226,6 +204,18 @@ export class GraphBuilder {
   concat(values: readonly Value[], options: { readonly name: string }): Value {
     const inputs = values.map(({ name }) => name);
     return this.#layer(options.name, this.add({ op: 'concat', name: `${this.#scope}/${options.name}/concat`, inputs }));
+  }
+
+  /** Some channels of a value: `size` of them, from `start` on. */
+  slice(x: Value, options: { readonly name: string; readonly start: number; readonly size: number }): Value {
+    const { name, ...which } = options;
+    return this.add({ op: 'slice', name: `${this.#scope}/${name}`, inputs: [x.name], ...which });
+  }
+
+  /** Zeros around a picture. */
+  pad(x: Value, options: { readonly name: string; readonly padding: Padding }): Value {
+    const { name, padding } = options;
+    return this.add({ op: 'pad', name: `${this.#scope}/${name}`, inputs: [x.name], padding });
   }
 
   maxPool(x: Value, options: PoolOptions): Value {
@@ -276,8 +266,13 @@ export class GraphBuilder {
    * The graph, frozen; the builder is done.
    * @param output the result
    * @param headScopes scopes of the layers that belong to the task, below the builder's scope
+   * @param auxiliary other logits, and what their losses are multiplied with in training. Default: none
    */
-  build(output: Value, headScopes: readonly string[]): Graph {
+  build(
+    output: Value,
+    headScopes: readonly string[],
+    auxiliary: readonly { readonly output: Value; readonly weight: number }[] = [],
+  ): Graph {
     return freeze({
       name: this.#name,
       input: this.#input,
@@ -285,6 +280,7 @@ export class GraphBuilder {
       variables: [...this.#variables.values()],
       endPoints: Object.fromEntries(this.#endPoints),
       output: output.name,
+      auxiliary: auxiliary.map(({ output, weight }) => ({ output: output.name, weight })),
       headScopes: headScopes.map((scope) => `${this.#scope}/${scope}`),
     });
   }

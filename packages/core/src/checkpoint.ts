@@ -1,11 +1,30 @@
 import type { DType, Shape } from './dtype.js';
 import type { FileSystem } from './files.js';
+import type { Graph } from './graph.js';
+import type { ForeignInput, NameMap } from './name-map.js';
 
 /** What a checkpoint says of one variable without its values being read. */
 export interface TensorInfo {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
+}
+
+/** Where a file has the variables of a graph, found by what its own network does with its tensors. */
+export interface NetworkMatch {
+  /**
+   * Has the tensors that are named here, some of which may be made of several of the file (a bias that it leaves out, batch
+   * normalization that it has folded into convolutions), and those that nothing is made of. Closing it closes the file.
+   */
+  readonly reader: CheckpointReader;
+  /** By the variable's name. Variables of layers without a counterpart are left out. */
+  readonly tensors: NameMap['tensors'];
+  /** What the file calls the layer that a variable belongs to. */
+  readonly layers: Readonly<Record<string, string>>;
+  /** What is done to pictures before the first layer, where the file's network does that itself. */
+  readonly input?: ForeignInput;
+  /** Where the two networks part, as a sentence for people; absent where each layer has a counterpart. */
+  readonly parting?: string;
 }
 
 /** An open checkpoint. Opening reads the index only; values are read one variable at a time. */
@@ -27,6 +46,11 @@ export interface CheckpointReader {
   readPart?(name: string, position: number, into: Uint8Array): Promise<void>;
   /** The elements of a variable of strings, row-major, each as the bytes that were stored. */
   readStrings(name: string): Promise<Uint8Array[]>;
+  /**
+   * Finds a graph's variables by walking the file's network and the graph in step; absent where a format holds variables and no
+   * network.
+   */
+  match?(graph: Graph): NetworkMatch;
   close(): Promise<void>;
 }
 

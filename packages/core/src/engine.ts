@@ -19,6 +19,8 @@ export interface Batch {
 export interface BatchResult {
   /** Softmax cross-entropy with the smoothed labels, each example times its weight, added up; without weight decay. */
   readonly loss: number;
+  /** The same of the graph's auxiliary outputs, each times its weight there; 0 where it has none. */
+  readonly auxiliaryLoss: number;
   /** `[examples, classes]`, row-major. */
   readonly logits: Float32Array;
 }
@@ -33,6 +35,12 @@ export interface Session {
   readonly variables: ReadonlyMap<string, Shape>;
   /** Sets a variable or slot; its length must be the shape's. */
   write(name: string, values: Float32Array): void;
+  /**
+   * Has `load` put the values of a variable or slot into an array that it is given. It is the engine's own where that has
+   * TF-Slim's layout, so that nothing large is in memory twice: until this ends nothing may run, and where `load` fails, what
+   * it had put there stays.
+   */
+  fill(name: string, load: (into: Float32Array) => Promise<void>): Promise<void>;
   /** Copies a variable or slot out, into `into` where it is given. */
   read(name: string, into?: Float32Array): Float32Array;
   /**
@@ -82,7 +90,7 @@ export interface TrainingSession extends Session {
    * the batch's own statistics have moved their moving averages when it ends.
    */
   accumulate(batch: Batch): Promise<BatchResult>;
-  /** The gradient so far of the loss with weight decay, before any clipping, by a trained variable's name. A copy. */
+  /** The gradient so far of the whole loss, with auxiliary ones and weight decay, before any clipping, by a trained variable's name. A copy. */
   gradient(name: string): Float32Array;
   /** The part of the loss that is weight decay, over trained and frozen variables, as Slim counts it. */
   decayLoss(): number;

@@ -51,6 +51,9 @@ export class PluginError extends GraftError {}
 /** A training run that cannot start or go on. Codes `run/...`. */
 export class RunError extends GraftError {}
 
+/** A trained network that cannot be exported, or whose file does not do what the network does. Codes `export/...`. */
+export class ExportError extends GraftError {}
+
 /** An option whose value is not accepted. Codes `usage/...`; the command exits with status 2. */
 export class UsageError extends GraftError {}
 

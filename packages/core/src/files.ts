@@ -27,6 +27,8 @@ export interface LockHolder {
 export interface FileSystem {
   /** What is at `path`; undefined where there is nothing. */
   stat(path: string): Promise<{ readonly kind: 'file' | 'folder'; readonly size: number } | undefined>;
+  /** The path of the same file or folder without links on the way; rejects where there is nothing. */
+  realPath(path: string): Promise<string>;
   /** Names (not paths) in a folder, sorted; rejects where the folder does not exist. */
   list(folder: string): Promise<string[]>;
   open(path: string): Promise<ReadableFile>;
@@ -39,7 +41,9 @@ export interface FileSystem {
   append(path: string, bytes: Uint8Array): Promise<void>;
   /** Makes a folder and those above it; no error where it exists. */
   makeFolder(path: string): Promise<void>;
-  /** Removes a file; no error where it is missing. */
+  /** Puts a file on the same disk into another place at once, in place of what was there; its bytes are safe on disk by then. */
+  move(from: string, to: string): Promise<void>;
+  /** Removes a file, or a folder that is empty; no error where it is missing. */
   remove(path: string): Promise<void>;
   /**
    * Takes a lock by the name of `path`, in a folder that exists, without waiting. Nobody else has it until it is released or

@@ -30,6 +30,14 @@ export interface GraphInput {
   readonly dtype: Extract<DType, 'uint8' | 'float32'>;
 }
 
+/** Another result, whose loss counts too in training, so that the layers below it learn by it as well. */
+export interface AuxiliaryOutput {
+  /** The node with its logits, of the same classes. */
+  readonly output: string;
+  /** What its softmax cross-entropy is multiplied with. */
+  readonly weight: number;
+}
+
 /**
  * A network as plain, frozen data. Every shape is that of one example: the batch axis is left out and may have any
  * length. Pictures are NHWC, convolution weights HWIO.
@@ -46,6 +54,10 @@ export interface Graph {
   readonly endPoints: Readonly<Record<string, string>>;
   /** The node with the result: logits `[classes]` for a classifier. */
   readonly output: string;
-  /** Scopes of the layers that belong to the task and not to the backbone: what `--train head` trains. */
+  /** Computed in training alone; mostly none. */
+  readonly auxiliary: readonly AuxiliaryOutput[];
+  /**
+   * Scopes of the layers that belong to the task and not to the backbone, auxiliary ones too: what `--train head` trains.
+   */
   readonly headScopes: readonly string[];
 }

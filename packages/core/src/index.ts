@@ -1,33 +1,31 @@
-export type { Backbone, BackboneOptions, Normalization } from './backbone.js';
+export type { Backbone, BackboneOptions } from './backbone.js';
 export { type BatchStatistics, moveAverage, usesBatchStatistics } from './batch-statistics.js';
-export {
-  type BatchNormOptions,
-  type Conv2dOptions,
-  GraphBuilder,
-  type PaddingRule,
-  type PairOption,
-  type PoolOptions,
-  type Value,
-} from './builder.js';
+export { GraphBuilder, type Value } from './builder.js';
 export type {
   CheckpointFormat,
   CheckpointReader,
   CheckpointWriteOptions,
+  NetworkMatch,
   TensorInfo,
   TensorSource,
 } from './checkpoint.js';
 export { damagedCheckpoint, guardCheckpoint, unknownVariable } from './checkpoint-errors.js';
 export { clipByValue, clipScale, squaresChunk, sumOfSquares } from './clip-gradients.js';
-export type {
-  Dataset,
-  DatasetOptions,
-  OpenDataset,
-  Picture,
-  PictureModule,
-  PictureReader,
-  Split,
+export {
+  type Dataset,
+  type DatasetOptions,
+  type MaskDataset,
+  type MaskedPicture,
+  type MaskSplit,
+  type OpenDataset,
+  type Picture,
+  type PictureModule,
+  type PictureReader,
+  type PictureSource,
+  type Split,
+  voidLabel,
 } from './dataset.js';
-export type { Archive, Download } from './download.js';
+export type { Archive, Download, Pretrained } from './download.js';
 export { type DType, dtypeBytes, elementCount, formatShape, type Shape, safeElementCount, sameShape } from './dtype.js';
 export type {
   Batch,
@@ -47,6 +45,7 @@ export {
   DataError,
   DownloadError,
   EngineError,
+  ExportError,
   GraftError,
   type GraftErrorOptions,
   GraphError,
@@ -55,11 +54,25 @@ export {
   RunError,
   UsageError,
 } from './errors.js';
+export type {
+  ExportedNetwork,
+  Exporter,
+  ExportOptions,
+  ExportPrecision,
+  TrainedNetwork,
+  ValueRange,
+} from './exporter.js';
 export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js';
-export type { Graph, GraphInput, Initializer, Variable } from './graph.js';
+export { type Float32Reader, readingFloat32 } from './float32-reader.js';
+export type { AuxiliaryOutput, Graph, GraphInput, Initializer, Variable } from './graph.js';
+export { ilsvrc2012 } from './ilsvrc2012.js';
+export type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
 export type { ForeignInput, ForeignTensor, NameMap } from './name-map.js';
+export { nodesFor, trainingNodes } from './nodes-for.js';
+export { type Normalization, normalizationOf, withNormalization } from './normalization.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
+export type { PaddingRule, PairOption } from './padding.js';
 export {
   BACKBONE,
   CHECKPOINT_FORMAT,
@@ -69,6 +82,7 @@ export {
   DOWNLOAD,
   definePlugin,
   ENGINE,
+  EXPORTER,
   isPlugin,
   PICTURE_READER,
   type Plugin,
@@ -76,7 +90,7 @@ export {
   resolve,
   type Token,
 } from './plugin.js';
-export type { Preprocessing, Random } from './preprocessing.js';
+export type { MaskedValues, MaskPreprocessing, Preprocessing, PreprocessingStep, Random } from './preprocessing.js';
 export {
   formatRestoreTable,
   inScopes,
@@ -85,6 +99,7 @@ export {
   type RestoreSelection,
   selectScopes,
 } from './scopes.js';
+export { type SlimCheckpoint, slimCheckpoint } from './slim-checkpoint.js';
 export { type SplitGraph, splitGraph } from './split-graph.js';
 export {
   type GraphSummary,

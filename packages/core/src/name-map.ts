@@ -1,3 +1,5 @@
+import type { Normalization } from './normalization.js';
+
 /** Where the values of another framework's tensor belong in a variable. */
 export interface ForeignTensor {
   /** What the other framework calls it. */
@@ -8,16 +10,17 @@ export interface ForeignTensor {
    * in the HWIO of the convolution that it is here. Every axis of the variable comes once.
    */
   readonly axes: readonly (number | readonly number[])[];
+  /**
+   * Another tensor, arranged in the same way, that is subtracted: a convolution's bias from the moving mean of the normalization
+   * that follows it, where the variables here have no such bias.
+   */
+  readonly minus?: string;
 }
 
 /** What another framework feeds its network of a picture. */
-export interface ForeignInput {
-  /** The order of the channels. */
+export interface ForeignInput extends Normalization {
+  /** The order of the channels. The normalization is of red, green and blue all the same. */
   readonly channels: 'RGB' | 'BGR';
-  /** Subtracted from red, green and blue, on the scale 0 to 255. */
-  readonly mean: readonly [number, number, number];
-  /** What red, green and blue are divided by then, on the same scale. */
-  readonly deviation: readonly [number, number, number];
 }
 
 /**
@@ -29,15 +32,6 @@ export interface NameMap {
   readonly source: string;
   /** By the variable's name: those of all heads that the source has. */
   readonly tensors: Readonly<Record<string, ForeignTensor>>;
-  /**
-   * What the source's network is fed, where that is not what this one's is. The first convolution takes up the difference:
-   * order and scale of the channels into its weights, the mean into its biases. That is exact wherever the kernel is all
-   * on the picture. What it finds outside is 0 here and there, and that stands for either mean: where it reaches over the
-   * edge, its result is off by what it would make of the means' difference in those places.
-   */
-  readonly input?: ForeignInput & {
-    /** The first convolution's variables. */
-    readonly weights: string;
-    readonly biases: string;
-  };
+  /** What the source's network is fed, where the graph does not leave that to its user. */
+  readonly input?: ForeignInput;
 }

@@ -22,16 +22,21 @@ interface Window {
   readonly padding: Padding;
 }
 
-/** `(x - mean) * scale`, one mean a channel, in float32; takes uint8 as well. */
+/** `(x - mean) * scale`, one mean and one scale a channel, in float32; takes uint8 as well. */
 export interface NormalizeNode extends NodeBase {
   readonly op: 'normalize';
   readonly mean: readonly number[];
-  readonly scale: number;
+  readonly scale: readonly number[];
 }
 
-/** Cross-correlation of `[h, w, in]` with `weights` `[kh, kw, in, out]`. */
+/**
+ * Cross-correlation of `[h, w, in]` with `weights` `[kh, kw, in / groups, out]`: input and output channels are cut into as many
+ * `groups`, and each group of outputs reads the group of inputs in its place. See `kernelShape` for the other form of weights.
+ */
 export interface Conv2dNode extends NodeBase {
   readonly op: 'conv2d';
+  /** 1 for an ordinary convolution; as many as `in` for a depthwise one. */
+  readonly groups: number;
   readonly weights: string;
   readonly strides: Pair;
   readonly padding: Padding;
@@ -72,6 +77,19 @@ export interface AddNode extends NodeBase {
 /** Its inputs side by side along the last axis; all other sizes are the same. */
 export interface ConcatNode extends NodeBase {
   readonly op: 'concat';
+}
+
+/** Of the last axis, `size` places from `start` on. */
+export interface SliceNode extends NodeBase {
+  readonly op: 'slice';
+  readonly start: number;
+  readonly size: number;
+}
+
+/** Zeros around a picture, which count in what follows: padding of a pooling never does. */
+export interface PadNode extends NodeBase {
+  readonly op: 'pad';
+  readonly padding: Padding;
 }
 
 /** `max(x, 0)`. */
@@ -130,6 +148,8 @@ export type Node =
   | BatchNormNode
   | AddNode
   | ConcatNode
+  | SliceNode
+  | PadNode
   | ReluNode
   | MaxPoolNode
   | AvgPoolNode
@@ -154,6 +174,16 @@ export function variablesOf(node: Node): readonly string[] {
     return [...(gamma === undefined ? [] : [gamma]), beta, movingMean, movingVariance];
   }
   return [];
+}
+
+/**
+ * A convolution's weights as `[kh, kw, in / groups, out]`. Where each channel is a group of its own TensorFlow has
+ * `[kh, kw, in, out / in]` (`depthwise_weights`): the same elements in the same order.
+ * @param channels `in`
+ */
+export function kernelShape(weights: Shape, channels: number, groups: number): Shape {
+  const [height, width, inputs, outputs] = weights as readonly [number, number, number, number];
+  return groups === channels ? [height, width, 1, inputs * outputs] : weights;
 }
 
 /** A node before its shape is known. `reshape` has to say its own. */
@@ -224,7 +254,9 @@ const unchanged = (_node: unknown, { inputs }: ShapeContext): Shape => inputs[0]
 export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   normalize(node, context) {
     const shape = picture(node, context);
-    if (node.mean.length !== shape[2]) fail(node, `${node.mean.length} means for ${shape[2]} channels.`);
+    for (const values of [node.mean, node.scale])
+      if (values.length !== shape[2])
+        fail(node, `${node.mean.length} means and ${node.scale.length} scales for ${shape[2]} channels.`);
     return shape;
   },
   conv2d(node, context) {
@@ -232,10 +264,19 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     const weights = context.variable(node.weights);
     if (weights.length !== 4)
       fail(node, `weights are kh x kw x in x out, and ${node.weights} is ${formatShape(weights)}.`);
-    const [kh, kw, inputs, outputs] = weights as readonly [number, number, number, number];
-    if (inputs !== channels) {
-      fail(node, `${node.weights} (${formatShape(weights)}) takes ${inputs} channels, and its input has ${channels}.`);
+    const { groups } = node;
+    const [kh, kw, inputs, outputs] = kernelShape(weights, channels, groups) as readonly [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const isDepthwise = groups === channels && (weights[2] === 1 || weights[2] === channels);
+    if (!isDepthwise && inputs * groups !== channels) {
+      const takes = groups === 1 ? `${inputs} channels` : `${groups} groups of ${inputs} channels`;
+      fail(node, `${node.weights} (${formatShape(weights)}) takes ${takes}, and its input has ${channels}.`);
     }
+    if (outputs % groups !== 0) fail(node, `its ${outputs} channels do not make ${groups} groups.`);
     return [...windows(node, [height, width], [kh, kw], node.dilations), outputs];
   },
   bias(node, context) {
@@ -270,6 +311,20 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
         fail(node, `${formatShape(first!)} and ${formatShape(other)} do not fit side by side.`);
     }
     return [...first!.slice(0, -1), inputs.reduce((sum, shape) => sum + shape.at(-1)!, 0)];
+  },
+  slice(node, { inputs: [shape] }) {
+    const { start, size } = node;
+    const channels = shape!.at(-1)!;
+    if (!(start >= 0 && size > 0 && start + size <= channels))
+      fail(node, `${size} channels from ${start} on are not in its input, which has ${channels}.`);
+    return [...shape!.slice(0, -1), size];
+  },
+  pad(node, context) {
+    const [height, width, channels] = picture(node, context);
+    const [top, bottom, left, right] = node.padding;
+    if (!node.padding.every((size) => Number.isSafeInteger(size) && size >= 0))
+      fail(node, `its padding is ${node.padding.join(', ')}; accepted: whole numbers from 0 on.`);
+    return [height + top + bottom, width + left + right, channels];
   },
   relu: unchanged,
   maxPool: pooled,

@@ -2,10 +2,11 @@ import './metadata.js';
 import { type DependencyContainer, container as root } from 'tsyringe';
 import type { Backbone } from './backbone.js';
 import type { CheckpointFormat } from './checkpoint.js';
-import type { Dataset, PictureReader } from './dataset.js';
+import type { Dataset, MaskDataset, PictureReader } from './dataset.js';
 import type { Download } from './download.js';
 import type { Engine } from './engine.js';
 import { PluginError } from './errors.js';
+import type { Exporter } from './exporter.js';
 
 /** Where plugins register what they bring: a tsyringe container. */
 export type Container = DependencyContainer;
@@ -19,11 +20,12 @@ export type Token<T> = symbol & { readonly [registered]: T };
 const token = <T>(kind: string): Token<T> => Symbol.for(`graftjs.${kind}`) as Token<T>;
 
 export const BACKBONE = token<Backbone>('backbone');
-export const DATASET = token<Dataset>('dataset');
+export const DATASET = token<Dataset | MaskDataset>('dataset');
 export const DOWNLOAD = token<Download>('download');
 export const PICTURE_READER = token<PictureReader>('picture reader');
 export const CHECKPOINT_FORMAT = token<CheckpointFormat>('checkpoint format');
 export const ENGINE = token<Engine>('engine');
+export const EXPORTER = token<Exporter>('exporter');
 
 /** A plugin: what a plugin package exports by default. */
 export interface Plugin {

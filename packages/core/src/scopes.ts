@@ -80,6 +80,7 @@ export function formatRestoreTable(rows: readonly RestoreRow[]): string {
  * mismatched ones are one `CheckpointError` with all of them in a table.
  * @param tensors what the checkpoint has, by the graph's names and in the graph's arrangement
  * @param nameOf what the checkpoint itself calls a variable, for the table; default: the same
+ * @param parting where the checkpoint's own network parts from the graph, for the error
  * @returns a row for each variable of the graph, in its order
  */
 export function planRestore(
@@ -87,6 +88,7 @@ export function planRestore(
   tensors: ReadonlyMap<string, TensorInfo>,
   selection: RestoreSelection = {},
   nameOf: (variable: string) => string | undefined = (variable) => variable,
+  parting = '',
 ): RestoreRow[] {
   const { include, exclude = [], ignoreMissing = false } = selection;
   const included = new Set((include ? selectScopes(variables, include) : variables).map(({ name }) => name));
@@ -106,7 +108,7 @@ export function planRestore(
     const scopes = [...new Set(wrong.map(({ name }) => name.slice(0, name.lastIndexOf('/'))))].join(',');
     throw new CheckpointError(
       'checkpoint/does-not-fit',
-      `The checkpoint does not fit the network:\n${formatRestoreTable(wrong)}\n` +
+      `The checkpoint does not fit the network:\n${formatRestoreTable(wrong)}\n${parting && `${parting}\n`}` +
         `Leave them out with --exclude ${scopes}, or give the network the options that the checkpoint was made with` +
         `${wrong.some(({ status }) => status === 'missing') ? ', or let missing ones start anew with --ignore-missing' : ''}.`,
       { details: { rows: wrong } },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from './builder.js';
+import { GraphBuilder, type Value } from './builder.js';
 import type { Graph } from './graph.js';
 import { splitGraph } from './split-graph.js';
 import { formulaVariable, uniform } from './testing/formula.js';
@@ -43,9 +43,36 @@ describe('a graph is split where training begins', () => {
     expect(splitGraph(graph, trained(graph, 'net/logits'))!.prefix.output).toBe('net/mean/Mean');
   });
 
-  it('nowhere, where the first layer is trained', () => {
+  it('where several values are read: they come as one vector', () => {
+    const graph = new GraphBuilder('net', { name: 'images', shape: [6, 5, 3], dtype: 'float32' });
+    const below = graph.conv2d(graph.input, { name: 'conv1', channels: 4, kernel: 3 });
+    const upper = graph.mean(graph.conv2d(below, { name: 'conv2', channels: 5, kernel: 3 }), { name: 'mean' });
+    const frozen = graph.reshape(graph.mean(below, { name: 'low' }), { name: 'frozen', shape: [4] });
+    const classifier = (x: Value, name: string) => {
+      const logits = graph.conv2d(x, { name, channels: 3, kernel: [x.shape[0]!, x.shape[1]!], padding: 'VALID' });
+      return graph.reshape(logits, { name: `${name}/flat`, shape: [3] });
+    };
+    const auxiliary = [classifier(below, 'aux'), graph.softmax(frozen, { name: 'other' })].map((output) => ({
+      output,
+      weight: 0.4,
+    }));
+    const net = graph.build(classifier(upper, 'logits'), ['logits', 'aux'], auxiliary);
+    const { prefix, suffix } = splitGraph(net, new Set([...trained(net, 'net/logits'), ...trained(net, 'net/aux')]))!;
+    // conv1's Relu, the mean above, and the result of the auxiliary layers that do not learn.
+    expect(suffix.input.shape).toEqual([6 * 5 * 4 + 5 + 4]);
+    expect([prefix.auxiliary, suffix.auxiliary]).toEqual([[], net.auxiliary]);
+    const example = Array.from(uniform('example', 90));
+    const whole = evaluateGraph(net, variables(net), example);
+    const features = evaluateGraph(prefix, variables(prefix), example).get(prefix.output)!;
+    const rest = evaluateGraph(suffix, variables(suffix), features);
+    for (const name of [net.output, ...net.auxiliary.map(({ output }) => output)])
+      expect(rest.get(name), name).toEqual(whole.get(name));
+  });
+
+  it('nowhere, where the first layer is trained, or nothing is', () => {
     const graph = network();
     expect(splitGraph(graph, trained(graph, 'net/conv1'))).toBeUndefined();
+    expect(splitGraph(graph, new Set())).toBeUndefined();
   });
 });
 

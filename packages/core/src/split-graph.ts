@@ -1,4 +1,5 @@
 import { type BatchStatistics, usesBatchStatistics } from './batch-statistics.js';
+import { elementCount } from './dtype.js';
 import type { Graph } from './graph.js';
 import { type Node, variablesOf } from './ops.js';
 
@@ -29,7 +30,11 @@ function changingNodes(
   return changing;
 }
 
-function part(graph: Graph, nodes: readonly Node[], ends: Pick<Graph, 'input' | 'output' | 'headScopes'>): Graph {
+function part(
+  graph: Graph,
+  nodes: readonly Node[],
+  ends: Pick<Graph, 'input' | 'output' | 'auxiliary' | 'headScopes'>,
+): Graph {
   const names = new Set(nodes.map(({ name }) => name));
   const read = new Set(nodes.flatMap(variablesOf));
   return {
@@ -41,10 +46,32 @@ function part(graph: Graph, nodes: readonly Node[], ends: Pick<Graph, 'input' | 
   };
 }
 
+/** Nodes that make one vector of several values, and those that make the values of it again, under their names. */
+function joinValues(name: string, values: readonly Node[]): { joined: Node; joining: Node[]; parting: Node[] } {
+  const [joining, parting, flat]: [Node[], Node[], string[]] = [[], [], []];
+  let start = 0;
+  for (const value of values) {
+    const size = elementCount(value.shape);
+    const isFlat = value.shape.length === 1;
+    const part = isFlat ? value.name : `${value.name}/flat`;
+    const slice = { op: 'slice', inputs: [name], start, size } as const;
+    parting.push({ ...slice, name: part, shape: [size] });
+    if (!isFlat) {
+      joining.push({ op: 'reshape', name: part, inputs: [value.name], shape: [size] });
+      parting.push({ op: 'reshape', name: value.name, inputs: [part], shape: value.shape });
+    }
+    flat.push(part);
+    start += size;
+  }
+  const joined: Node = { op: 'concat', name, inputs: flat, shape: [start] };
+  return { joined, joining: [...joining, joined], parting };
+}
+
 /**
  * Splits a graph where training begins: the prefix is what is the same for a picture in every step, since it has no trained
- * variable, drops nothing and normalizes by no batch. Undefined where there is no such prefix with a variable in it, or where more than one of
- * its values is read by the rest.
+ * variable, drops nothing and normalizes by no batch. Where the rest reads several of its values, as it does where auxiliary
+ * layers are trained, the prefix gives them as one vector. Undefined where there is no such prefix with a variable in it, or
+ * where the rest reads pictures too.
  */
 export function splitGraph(
   graph: Graph,
@@ -53,17 +80,28 @@ export function splitGraph(
 ): SplitGraph | undefined {
   const changing = changingNodes(graph, trained, batchStatistics);
   const rest = graph.nodes.filter(({ name }) => changing.has(name));
-  const borders = new Set(rest.flatMap(({ inputs }) => inputs.filter((name) => !changing.has(name))));
-  const [border, ...others] = borders;
-  const end = graph.nodes.find(({ name }) => name === border);
-  if (end === undefined || others.length > 0) return undefined;
+  const results = [graph.output, ...graph.auxiliary.map(({ output }) => output)];
+  const read = [...rest.flatMap(({ inputs }) => inputs), ...results];
+  const borders = new Set(read.filter((name) => !changing.has(name)));
   const still = graph.nodes.filter(({ name }) => !changing.has(name));
-  if (still.flatMap(variablesOf).length === 0) return undefined;
+  const values = still.filter(({ name }) => borders.has(name));
+  if (rest.length === 0 || values.length < borders.size || still.flatMap(variablesOf).length === 0) return undefined;
+  const [only] = values;
+  const isOne = values.length === 1 && !results.includes(only!.name);
+  const { joined, joining, parting } = isOne
+    ? { joined: only!, joining: [], parting: [] }
+    : joinValues(values.map(({ name }) => name).join(' + '), values);
   return {
-    prefix: part(graph, still, { input: graph.input, output: end.name, headScopes: [] }),
-    suffix: part(graph, rest, {
-      input: { name: end.name, shape: end.shape, dtype: 'float32' },
+    prefix: part(graph, [...still, ...joining], {
+      input: graph.input,
+      output: joined.name,
+      auxiliary: [],
+      headScopes: [],
+    }),
+    suffix: part(graph, [...parting, ...rest], {
+      input: { name: joined.name, shape: joined.shape, dtype: 'float32' },
       output: graph.output,
+      auxiliary: graph.auxiliary,
       headScopes: graph.headScopes,
     }),
   };

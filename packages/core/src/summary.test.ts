@@ -46,6 +46,33 @@ it('adds up, variables that no layer reads and no gradient reaches included', ()
   expect(summary.activationBytes).toBe(summary.layers.reduce((sum, layer) => sum + layer.activationBytes, 0));
 });
 
+it('counts what each output of a convolution in groups really reads', () => {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [4, 4, 6], dtype: 'float32' });
+  const layer = { biases: false, activation: 'none' } as const;
+  const grouped = graph.conv2d(graph.input, { name: 'a', channels: 4, kernel: 3, groups: 2, ...layer });
+  const separable = { name: 'b', channels: 5, kernel: 3, multiplier: 2, strides: 2, ...layer };
+  const { layers } = summarize(graph.build(graph.separableConv2d(grouped, separable), []));
+  expect(layers.map(({ name, parameters, flops }) => [name, parameters, flops])).toEqual([
+    ['net/a', 9 * 3 * 4, 16 * 4 * (2 * 9 * 3)],
+    ['net/b', 9 * 4 * 2 + 8 * 5, 4 * 8 * (2 * 9) + 4 * 5 * (2 * 8)],
+  ]);
+});
+
+it('counts what auxiliary outputs alone need as parameters, and not as operations in use', () => {
+  const graph = new GraphBuilder('net', { name: 'images', shape: [1, 1, 4], dtype: 'float32' });
+  const dense = (name: string) => {
+    const logits = graph.conv2d(graph.input, { name, channels: 3, kernel: 1, biases: false, activation: 'none' });
+    return graph.reshape(logits, { name: `${name}/flat`, shape: [3] });
+  };
+  const auxiliary = [{ output: dense('aux'), weight: 0.4 }];
+  const { layers, parameters, flops } = summarize(graph.build(dense('logits'), ['logits', 'aux'], auxiliary));
+  expect(layers.map((layer) => [layer.name, layer.flops])).toEqual([
+    ['net/aux', 0],
+    ['net/logits', 24],
+  ]);
+  expect([parameters, flops]).toEqual([24, 24]);
+});
+
 it('counts batch normalization, sums, branches and probabilities', () => {
   const graph = new GraphBuilder('net', { name: 'images', shape: [5, 3, 2], dtype: 'float32' });
   const batchNorm = { scale: true };

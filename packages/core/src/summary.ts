@@ -1,6 +1,7 @@
 import { dtypeBytes, elementCount, type Shape } from './dtype.js';
 import type { Graph } from './graph.js';
-import { type Node, type NodeOf, type OpName, type ShapeContext, variablesOf } from './ops.js';
+import { nodesFor, trainingNodes } from './nodes-for.js';
+import { kernelShape, type Node, type NodeOf, type OpName, type ShapeContext, variablesOf } from './ops.js';
 
 type FlopsRule<K extends OpName> = (node: NodeOf<K>, context: ShapeContext) => number;
 
@@ -15,15 +16,17 @@ const perWindow = ({ shape, kernel: [height, width] }: NodeOf<'maxPool' | 'avgPo
 /** Floating-point operations on one example in use; a window over padding counts in full. */
 const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
   normalize: perElement(2),
-  conv2d({ shape, weights }, { variable }) {
-    const [height, width, inputs] = variable(weights) as readonly [number, number, number, number];
-    return 2 * height * width * inputs * elementCount(shape);
+  conv2d({ shape, weights, groups }, { inputs: [x], variable }) {
+    const [height, width, inputs] = kernelShape(variable(weights), x![2]!, groups);
+    return 2 * height! * width! * inputs! * elementCount(shape);
   },
   bias: perElement(1),
   // What is left of it in use: a factor and a summand a channel.
   batchNorm: perElement(2),
   add: (node) => (node.inputs.length - 1) * elementCount(node.shape),
   concat: perElement(0),
+  slice: perElement(0),
+  pad: perElement(0),
   relu: perElement(1),
   maxPool: perWindow,
   avgPool: perWindow,
@@ -56,7 +59,10 @@ export interface GraphSummary {
   readonly parameters: number;
   /** Those of them that training can change. */
   readonly trainableParameters: number;
-  /** Floating-point operations on one example in use: a multiplication and the addition of its product are two. */
+  /**
+   * Floating-point operations on one example in use, where auxiliary outputs are not computed: a multiplication and the addition of
+   * its product are two.
+   */
   readonly flops: number;
   /** Bytes of the results of all operations for one example, in float32; a reshape has none of its own. */
   readonly activationBytes: number;
@@ -74,11 +80,18 @@ function layerOf(node: Node, graph: Graph): string {
   return node.name;
 }
 
+/** The nodes that are computed for auxiliary outputs alone. */
+function trainingOnly(graph: Graph): Set<Node> {
+  const used = new Set(nodesFor(graph, [graph.output]));
+  return new Set(trainingNodes(graph).filter((node) => !used.has(node)));
+}
+
 /** Counts parameters, operations and activations, layer by layer, in the order in which the layers begin. */
 export function summarize(graph: Graph): GraphSummary {
   const shapes = new Map<string, Shape>([[graph.input.name, graph.input.shape]]);
   const variables = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
   const layers = new Map<string, LayerSummary>();
+  const idle = trainingOnly(graph);
   for (const node of graph.nodes) {
     shapes.set(node.name, node.shape);
     const context: ShapeContext = {
@@ -93,7 +106,7 @@ export function summarize(graph: Graph): GraphSummary {
       shape: node.shape,
       parameters:
         (before?.parameters ?? 0) + countElements(variablesOf(node).map((name) => ({ shape: variables.get(name)! }))),
-      flops: (before?.flops ?? 0) + rule(node, context),
+      flops: (before?.flops ?? 0) + (idle.has(node) ? 0 : rule(node, context)),
       activationBytes:
         (before?.activationBytes ?? 0) + (node.op === 'reshape' ? 0 : dtypeBytes.float32 * elementCount(node.shape)),
     });

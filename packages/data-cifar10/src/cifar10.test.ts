@@ -1,13 +1,13 @@
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createContainer, DATASET, DataError, DOWNLOAD, type OpenDataset, resolve } from '@graftjs/core';
+import { createContainer, DATASET, DataError, type Dataset, DOWNLOAD, type OpenDataset, resolve } from '@graftjs/core';
 import { datasetContract, fnv1a, uniform } from '@graftjs/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import plugin from './index.js';
 import { type RecordKey, readPicture } from './read-record.js';
 
-const dataset = resolve(createContainer([plugin]), DATASET, 'cifar10');
+const dataset = resolve(createContainer([plugin]), DATASET, 'cifar10') as Dataset;
 const files = ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch'].map(
   (name) => `${name}.bin`,
 );

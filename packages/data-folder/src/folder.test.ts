@@ -2,13 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { createContainer, DATASET, DataError, type OpenDataset, resolve, type Split } from '@graftjs/core';
+import {
+  createContainer,
+  DATASET,
+  DataError,
+  type Dataset,
+  type OpenDataset,
+  resolve,
+  type Split,
+} from '@graftjs/core';
 import { datasetContract, fnv1a } from '@graftjs/core/testing';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import plugin from './index.js';
 
-const dataset = resolve(createContainer([plugin]), DATASET, 'folder');
+const dataset = resolve(createContainer([plugin]), DATASET, 'folder') as Dataset;
 
 let root: string;
 beforeEach(async () => {
@@ -33,7 +41,7 @@ async function drawClasses(counts: Readonly<Record<string, number>>): Promise<vo
   }
 }
 
-const open = (options: { seed?: number; corrupt?: 'refuse' | 'skip' } = {}) =>
+const open = (options: { seed?: number; corrupt?: 'refuse' | 'skip'; whole?: boolean } = {}) =>
   dataset.open({ folder: root, ...options });
 
 const ids = (split: Split | undefined): string[] =>
@@ -72,6 +80,14 @@ describe('classes without splits', () => {
     const all = [...ids(opened.splits.train), ...ids(opened.splits.test)];
     expect(new Set(all).size).toBe(15);
     expect(opened.skipped).toEqual([]);
+    await expectWhole(opened);
+  });
+
+  it('are one split when opened whole, with classes of a single picture too', async () => {
+    await drawClasses({ b: 3, a: 1 });
+    const opened = await open({ whole: true });
+    expect(Object.keys(opened.splits)).toEqual(['all']);
+    expect(ids(opened.splits.all)).toEqual(['a/0.png', 'b/0.png', 'b/1.png', 'b/2.png']);
     await expectWhole(opened);
   });
 

@@ -95,7 +95,8 @@ const layoutLine = 'FOLDER/CLASS/*.jpg (or .jpeg, .png), or FOLDER/train/CLASS/*
 
 /**
  * An image folder: JPEG and PNG pictures, one folder a class; classes are the folders' names, sorted by code units.
- * `FOLDER/CLASS/*` is split by the seed: a fifth of each class is `test` (see `drawTestPictures`), the rest `train`.
+ * `FOLDER/CLASS/*` is split by the seed: a fifth of each class is `test` (see `drawTestPictures`), the rest `train`; opened
+ * `whole`, it is one split, `all`.
  * `FOLDER/train/CLASS/*`, `FOLDER/test/CLASS/*` and, if there, `FOLDER/val/CLASS/*` are taken as they are. A picture's id
  * is its path. Opening reads every header, so that what is no picture is found then; a picture that is cut short is
  * found when it is read, or with `corrupt: 'skip'`, which decodes every picture once, when the data set is opened.
@@ -103,17 +104,19 @@ const layoutLine = 'FOLDER/CLASS/*.jpg (or .jpeg, .png), or FOLDER/train/CLASS/*
 export const folder: Dataset = {
   name: 'folder',
   description: `JPEG and PNG pictures, one folder a class: ${layoutLine}`,
-  async open({ folder, seed = 0, corrupt = 'refuse' }: DatasetOptions) {
+  async open({ folder, seed = 0, corrupt = 'refuse', whole = false }: DatasetOptions) {
     const layout = await readLayout(folder);
     const damaged = await findDamaged(layout, corrupt);
     if (corrupt === 'refuse' && damaged.length > 0) refuse(folder, damaged);
     const ids = new Set(damaged.map(({ id }) => id));
-    const whole = (classes: readonly ClassFolder[]) => classes.map((one) => withoutDamaged(one, ids));
+    const readable = (classes: readonly ClassFolder[]) => classes.map((one) => withoutDamaged(one, ids));
+    const drawn = (classes: readonly ClassFolder[]) =>
+      whole ? { all: createSplit(classes) } : splitClasses(folder, classes, seed);
     const splits =
       'classes' in layout
-        ? splitClasses(folder, whole(layout.classes), seed)
+        ? drawn(readable(layout.classes))
         : Object.fromEntries(
-            Object.entries(layout.splits).map(([name, classes]) => [name, createSplit(whole(classes))]),
+            Object.entries(layout.splits).map(([name, classes]) => [name, createSplit(readable(classes))]),
           );
     const classes = 'classes' in layout ? layout.classes : layout.splits.train!;
     const leftOut = allClasses(layout)

@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Download, GraftError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { entry, tarGz } from '../test/archives.js';
 import { type Answer, beginning, file, hashOf, serve, status } from '../test/file-server.js';
 import { temporaryFolder } from '../test/temporary-folder.js';
@@ -454,6 +455,34 @@ describe('a server', () => {
     for (const part of ['weights.bin from', hashOf(changed), hashOf(content)]) expect(error?.message).toContain(part);
     expect(await readdir(folder)).toEqual([]);
     expect((await attempt(weights(origin), { folder })).status).toBe('downloaded');
+  });
+
+  it.each(['1.0', '1.1'])('of HTTP/%s that closes the connection with the last byte has sent all', async (version) => {
+    const folder = await temporaryFolder();
+    const large = Buffer.alloc(3 * 2 ** 20, content);
+    const server = createServer((socket) => {
+      socket.once('data', () => {
+        socket.write(`HTTP/${version} 200 OK\r\ncontent-length: ${large.length}\r\nconnection: close\r\n\r\n`);
+        socket.end(large);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const hash = { algorithm: 'sha256', value: hashOf(large) } as const;
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect((await attempt(weights(address, { bytes: large.length, hash }), { folder })).status).toBe('downloaded');
+  });
+
+  it('may be reached through the proxy that the environment names', async () => {
+    const { origin, asked } = await serve(file(content));
+    vi.stubEnv('http_proxy', origin);
+    vi.stubEnv('no_proxy', 'direct.invalid');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const folder = await temporaryFolder();
+    expect((await attempt(weights('http://example.invalid'), { folder })).status).toBe('downloaded');
+    expect(asked.map(({ path }) => path)).toEqual(['http://example.invalid/files/weights.bin']);
+    const direct = await attempt(weights('http://direct.invalid'), { folder: await temporaryFolder(), retries: 0 });
+    expect(direct.error?.code).toBe('download/connection');
   });
 
   it('that compresses on the way does not change what is hashed', async () => {

@@ -1,8 +1,7 @@
 import { rename, rm, stat, statfs } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { type Download, DownloadError, UsageError } from '@graftjs/core';
+import { type Archive, type Download, DownloadError, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { createDispatcher } from './dispatcher.js';
 import type { DownloadEvent } from './download-event.js';
 import { FileFetcher } from './file-fetcher.js';
 import { formatBytes } from './format-bytes.js';
@@ -36,6 +35,8 @@ export interface DownloadResult {
   readonly path: string;
   /** `present`: it was there, and every file of it had the right hash. */
   readonly status: 'downloaded' | 'present';
+  /** The SHA-256 of what was fetched, where no hash is published that it could be compared with. */
+  readonly unpublished?: string;
 }
 
 const fileName = ({ address }: Download): string => posix.basename(new URL(address).pathname);
@@ -74,30 +75,33 @@ class Downloader {
 
   async run(): Promise<DownloadResult> {
     const address = sourceOf(this.#record, this.#options.from);
-    if (await this.#isPresent()) return this.#result('present');
     const { folder } = this.#options;
+    let hash = await this.#present();
+    if (hash !== undefined) return this.#result('present', hash);
     const lock = await this.#lock(folder);
     try {
       // Another process may have finished it in the meantime.
-      if (await this.#isPresent()) return this.#result('present');
+      hash = await this.#present();
+      if (hash !== undefined) return this.#result('present', hash);
       const part = await PartFile.open(join(folder, `${fileName(this.#record)}.part`));
       try {
         await this.#checkRoom(part.size);
         await this.#fetch(address, part);
         await part.close();
-        await this.#verify(address, part);
-        await this.#place(part);
+        hash = await this.#verify(address, part);
+        await this.#place(part, hash);
       } finally {
         await (part.size === 0 ? part.remove() : part.close());
       }
-      return this.#result('downloaded');
+      return this.#result('downloaded', hash);
     } finally {
       await lock.release();
     }
   }
 
-  #result(status: DownloadResult['status']): DownloadResult {
-    return { name: this.#record.name, path: this.#target, status };
+  #result(status: DownloadResult['status'], hash: string): DownloadResult {
+    const { name, hash: published } = this.#record;
+    return { name, path: this.#target, status, ...(!published && { unpublished: hash }) };
   }
 
   /** The path of a hidden file or folder beside the target. */
@@ -121,31 +125,32 @@ class Downloader {
     );
   }
 
-  /** Whether it is there and right. What is there and is not right is someone's, and is not touched. */
-  async #isPresent(): Promise<boolean> {
+  /** The hash of what is there, if it is right. What is there and is not right is someone's, and is not touched. */
+  async #present(): Promise<string | undefined> {
     const { hash, archive, name } = this.#record;
-    if (!(await nodeFileSystem.stat(this.#target))) return false;
-    const differs = archive ? await this.#unpackedDiffers() : await this.#fileDiffers();
-    if (differs === undefined) return true;
+    if (!(await nodeFileSystem.stat(this.#target))) return undefined;
+    const found = archive || !hash ? await this.#noted() : await this.#hashed(hash);
+    if ('hash' in found) return found.hash;
     throw new DownloadError(
       'download/target',
-      `${this.#target} is there already, and ${differs}. Move it away or remove it, and run the same command again; or ` +
+      `${this.#target} is there already, and ${found.differs}. Move it away or remove it, and run the same command again; or ` +
         'name another folder (--out).',
-      { details: { name, path: this.#target, hash: hash.value } },
+      { details: { name, path: this.#target, ...(hash && { hash: hash.value }) } },
     );
   }
 
-  async #fileDiffers(): Promise<string | undefined> {
-    const { algorithm, value } = this.#record.hash;
-    if (!(await stat(this.#target)).isFile()) return 'is no file';
-    const hash = await this.#hash(this.#target, algorithm);
-    return hash === value ? undefined : `has the ${algorithm} ${hash} instead of ${value}`;
+  async #hashed({ algorithm, value }: NonNullable<Download['hash']>): Promise<{ hash: string } | { differs: string }> {
+    const found = await stat(this.#target);
+    if (!found.isFile()) return { differs: 'is no file' };
+    const hash = await this.#hash(this.#target, algorithm, found.size);
+    return hash === value ? { hash } : { differs: `has the ${algorithm} ${hash} instead of ${value}` };
   }
 
-  async #unpackedDiffers(): Promise<string | undefined> {
+  async #noted(): Promise<{ hash: string } | { differs: string }> {
     const receipt = await readReceipt(this.#receipt);
-    if (receipt === undefined) return `no note beside it (${this.#receipt}) says what it came from`;
-    if (receipt.hash !== this.#record.hash.value) return 'comes from another version of the archive';
+    if (receipt === undefined) return { differs: `no note beside it (${this.#receipt}) says what it came from` };
+    const { hash } = receipt;
+    if (hash !== (this.#record.hash?.value ?? hash)) return { differs: 'comes from another version of the archive' };
     const { signal, onEvent, folder } = this.#options;
     const changed = await this.#stoppable(
       changedFiles(receipt, folder, {
@@ -153,15 +158,18 @@ class Downloader {
         onRead: (done, total) => onEvent?.({ type: 'verifying', done, total }),
       }),
     );
-    if (changed.length === 0) return undefined;
+    if (changed.length === 0) return { hash };
     const named = changed.slice(0, 5).join(', ');
-    return `${changed.length} of its files are not as they were: ${named}${changed.length > 5 ? ', ...' : ''}`;
+    return {
+      differs: `${changed.length} of its files are not as they were: ${named}${changed.length > 5 ? ', ...' : ''}`,
+    };
   }
 
   async #checkRoom(present: number): Promise<void> {
     const { folder } = this.#options;
     const { bytes, archive, name } = this.#record;
-    const needed = Math.max(bytes - present, 0) + (archive?.bytes ?? 0);
+    const unpacked = archive?.bytes ?? 0;
+    const needed = Math.max((bytes ?? unpacked) - present, 0) + unpacked;
     const { bavail, bsize, blocks } = await statfs(folder);
     const free = bavail * bsize;
     // Some network file systems tell nothing.
@@ -174,27 +182,24 @@ class Downloader {
   }
 
   async #fetch(address: string, part: PartFile): Promise<void> {
+    const { bytes, archive } = this.#record;
     const { idleTimeout = 30_000, retries = 4, retryDelay = 1000, signal, onEvent } = this.#options;
-    const { dispatcher, close } = createDispatcher(idleTimeout);
-    try {
-      await new FileFetcher(address, part, {
-        bytes: this.#record.bytes,
-        dispatcher,
-        idleTimeout,
-        retries,
-        retryDelay,
-        ...(signal && { signal }),
-        ...(onEvent && { onEvent }),
-      }).fetch();
-    } finally {
-      await close();
-    }
+    await new FileFetcher(address, part, {
+      ...(bytes !== undefined && { bytes }),
+      limit: bytes ?? archive?.bytes ?? Number.MAX_SAFE_INTEGER,
+      idleTimeout,
+      retries,
+      retryDelay,
+      ...(signal && { signal }),
+      ...(onEvent && { onEvent }),
+    }).fetch();
   }
 
-  async #verify(address: string, part: PartFile): Promise<void> {
-    const { algorithm, value } = this.#record.hash;
-    const received = await this.#hash(part.path, algorithm);
-    if (received === value) return;
+  /** The hash of what came, if it is the one that is expected. */
+  async #verify(address: string, part: PartFile): Promise<string> {
+    const { algorithm = 'sha256', value } = this.#record.hash ?? {};
+    const received = await this.#hash(part.path, algorithm, part.size);
+    if (received === (value ?? received)) return received;
     await part.remove();
     throw new DownloadError(
       'download/hash',
@@ -204,23 +209,26 @@ class Downloader {
     );
   }
 
-  async #hash(path: string, algorithm: 'sha256' | 'md5'): Promise<string> {
+  async #hash(path: string, algorithm: 'sha256' | 'md5', total: number): Promise<string> {
     const { signal, onEvent } = this.#options;
-    const { bytes } = this.#record;
     return this.#stoppable(
       hashFile(path, algorithm, {
         ...(signal && { signal }),
-        onRead: (done) => onEvent?.({ type: 'verifying', done, total: bytes }),
+        onRead: (done) => onEvent?.({ type: 'verifying', done, total }),
       }),
     );
   }
 
   /** Puts what was fetched where it belongs, at once: nobody sees half of it. */
-  async #place(part: PartFile): Promise<void> {
-    const { archive } = this.#record;
+  async #place(part: PartFile, hash: string): Promise<void> {
+    const { archive, hash: published } = this.#record;
     try {
-      if (archive) await this.#unpack(part, archive.entry);
-      else await rename(part.path, this.#target);
+      if (archive) await this.#unpack(part, archive, hash);
+      else {
+        const file = { path: posix.basename(this.#target), bytes: part.size, sha256: hash };
+        if (!published) await writeReceipt(this.#receipt, { hash, files: [file] });
+        await rename(part.path, this.#target);
+      }
       await part.remove();
     } catch (cause) {
       if (!(cause instanceof DownloadError)) throw storageError(this.#target, cause);
@@ -232,20 +240,19 @@ class Downloader {
     }
   }
 
-  async #unpack(part: PartFile, entry: string): Promise<void> {
-    const { hash, archive, bytes } = this.#record;
+  async #unpack(part: PartFile, archive: Archive, hash: string): Promise<void> {
     const { signal, onEvent } = this.#options;
     const draft = this.#hidden('unpacking');
     // A killed one may have left it.
     await rm(draft, { recursive: true, force: true });
     await nodeFileSystem.makeFolder(draft);
     try {
-      const unpacked = unpack(part.path, archive!, draft, {
+      const unpacked = unpack(part.path, archive, draft, {
         ...(signal && { signal }),
-        onRead: (done) => onEvent?.({ type: 'unpacking', done, total: bytes }),
+        onRead: (done) => onEvent?.({ type: 'unpacking', done, total: part.size }),
       });
-      await writeReceipt(this.#receipt, { hash: hash.value, files: await this.#stoppable(unpacked) });
-      await rename(join(draft, entry), this.#target);
+      await writeReceipt(this.#receipt, { hash, files: await this.#stoppable(unpacked) });
+      await rename(join(draft, archive.entry), this.#target);
     } finally {
       await rm(draft, { recursive: true, force: true });
     }
@@ -266,7 +273,7 @@ class Downloader {
 
 /**
  * Brings what a record describes into a folder: fetched (resumed where an earlier call broke off or was killed), checked
- * by size and hash, and where it is an archive unpacked beside its place and moved there at once. What is there already
+ * by size and hash where they are published, and where it is an archive unpacked beside its place and moved there at once. What is there already
  * is checked, and not fetched again. One process at a time.
  * @throws DownloadError `download/status`, `download/redirects`, `download/size`, `download/connection`, `download/hash`,
  * `download/archive`, `download/unsafe-archive`, `download/archive-size`, `download/target` (something else is in its

@@ -1,16 +1,18 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { DownloadError } from '@graftjs/core';
-import { type Dispatcher, request } from 'undici';
 import type { DownloadEvent } from './download-event.js';
 import { formatBytes } from './format-bytes.js';
+import { httpGet } from './http-get.js';
 import type { PartFile, Resource } from './part-file.js';
 
 /** How a file is fetched. */
 export interface FetchOptions {
-  /** Size of the whole file. */
-  readonly bytes: number;
-  readonly dispatcher: Dispatcher;
-  /** Milliseconds without a byte after which a connection is given up; for the message. */
+  /** Size of the whole file, where it is known beforehand. */
+  readonly bytes?: number;
+  /** The most that it may have. */
+  readonly limit: number;
+  /** Milliseconds without a byte after which a connection is given up. */
   readonly idleTimeout: number;
   /** How often it is tried again in a row without getting further. */
   readonly retries: number;
@@ -26,16 +28,14 @@ const headway = 2 ** 20;
 /** What ends an attempt, and not the download. */
 class BrokenOff extends Error {}
 
-type Headers = Dispatcher.ResponseData['headers'];
-
-const header = (headers: Headers, name: string): string | undefined => {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
-};
-
-function resourceOf(address: string, headers: Headers): Resource {
-  const [etag, lastModified] = [header(headers, 'etag'), header(headers, 'last-modified')];
+function resourceOf(address: string, headers: IncomingHttpHeaders): Omit<Resource, 'bytes'> {
+  const { etag, 'last-modified': lastModified } = headers;
   return { address, ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) };
+}
+
+function announcedSize(headers: IncomingHttpHeaders): number | undefined {
+  const size = Number(headers['content-length'] ?? Number.NaN);
+  return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
 }
 
 /**
@@ -56,11 +56,10 @@ function parseContentRange(text: string | undefined): { start: number; total: nu
 function describeFailure(error: Error & { code?: string }, idleTimeout: number): string {
   if (error instanceof BrokenOff) return error.message;
   switch (error.code) {
-    case 'UND_ERR_BODY_TIMEOUT':
-    case 'UND_ERR_HEADERS_TIMEOUT':
-    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
       return `nothing came for ${idleTimeout / 1000} s`;
-    case 'UND_ERR_SOCKET':
+    case 'ECONNRESET':
+    case 'EPIPE':
       return 'the connection broke off';
     case 'EAI_AGAIN':
     case 'ENOTFOUND':
@@ -78,11 +77,14 @@ export class FileFetcher {
   readonly #address: string;
   readonly #part: PartFile;
   readonly #options: FetchOptions;
+  /** Size of the whole file, as soon as it is known. */
+  #total: number | undefined;
 
   constructor(address: string, part: PartFile, options: FetchOptions) {
     this.#address = address;
     this.#part = part;
     this.#options = options;
+    this.#total = options.bytes ?? (part.resource?.address === address ? part.resource.bytes : undefined);
   }
 
   /**
@@ -90,16 +92,14 @@ export class FileFetcher {
    * `download/aborted`, `download/disk-full`, `download/storage`
    */
   async fetch(): Promise<void> {
-    const { bytes, retries, retryDelay, idleTimeout, signal, onEvent } = this.#options;
+    const { retries, retryDelay, idleTimeout, signal, onEvent } = this.#options;
     let furthest = this.#part.size;
-    for (let failures = 0; this.#part.size !== bytes; ) {
+    for (let failures = 0; this.#part.size !== this.#total; ) {
       try {
         await this.#attempt();
       } catch (error) {
         if (signal?.aborted) throw this.#aborted(signal.reason);
         if (error instanceof DownloadError) throw error;
-        // What undici says of a `Location` that is not of the web.
-        if ((error as { code?: string }).code === 'UND_ERR_INVALID_ARG') throw this.#leadsNowhere(error);
         const reason = describeFailure(error as Error, idleTimeout);
         if (this.#part.size >= furthest + headway) failures = 0;
         furthest = Math.max(furthest, this.#part.size);
@@ -115,17 +115,18 @@ export class FileFetcher {
   /** Where the part can be gone on from, and what makes the server say so if it cannot. */
   #resumption(): { from: number; validator: string } | undefined {
     const { size, resource } = this.#part;
-    if (size === 0 || size >= this.#options.bytes || resource?.address !== this.#address) return undefined;
+    const most = this.#total ?? this.#options.limit;
+    if (size === 0 || size >= most || resource?.address !== this.#address) return undefined;
     const validator = validatorOf(resource);
     return validator === undefined ? undefined : { from: size, validator };
   }
 
   async #attempt(): Promise<void> {
-    const { dispatcher, signal, onEvent, bytes } = this.#options;
+    const { idleTimeout, signal, onEvent } = this.#options;
     const resumption = this.#resumption();
-    onEvent?.({ type: 'start', address: this.#address, from: resumption?.from ?? 0, total: bytes });
-    const { statusCode, headers, body } = await request(this.#address, {
-      dispatcher,
+    onEvent?.({ type: 'start', address: this.#address, from: resumption?.from ?? 0, ...this.#knownTotal() });
+    const body = await httpGet(this.#address, {
+      idleTimeout,
       ...(signal && { signal }),
       headers: {
         'user-agent': 'graft',
@@ -134,26 +135,35 @@ export class FileFetcher {
         ...(resumption && { range: `bytes=${resumption.from}-`, 'if-range': resumption.validator }),
       },
     });
+    const { statusCode, headers } = body;
     // Whatever the body fails with comes out of the loop over it, or comes too late to matter.
     body.on('error', () => {});
     try {
       if (statusCode === 206 && resumption) this.#checkRange(headers, resumption.from);
       else if (statusCode === 200) await this.#begin(headers, resumption !== undefined);
-      else this.#refuse(statusCode);
+      else this.#refuse(statusCode!);
       for await (const chunk of body as AsyncIterable<Uint8Array>) await this.#append(chunk);
     } finally {
       body.destroy();
     }
-    if (this.#part.size === bytes) return;
+    // What nobody told the size of ends where the server ends it.
+    this.#total ??= this.#part.size;
+    if (this.#part.size === this.#total) return;
     if (statusCode === 206) throw new BrokenOff(`the server sent only the first ${formatBytes(this.#part.size)}`);
     throw await this.#discard(this.#part.size);
   }
 
+  #knownTotal(): { total?: number } {
+    return this.#total === undefined ? {} : { total: this.#total };
+  }
+
   /** A whole file comes: whatever is there makes room. */
-  async #begin(headers: Headers, asked: boolean): Promise<void> {
-    const announced = header(headers, 'content-length');
-    if (announced !== undefined && Number(announced) !== this.#options.bytes) throw this.#wrongSize(Number(announced));
-    const resource = resourceOf(this.#address, headers);
+  async #begin(headers: IncomingHttpHeaders, asked: boolean): Promise<void> {
+    const announced = announcedSize(headers);
+    const { bytes = announced, limit } = this.#options;
+    if (announced !== undefined && (announced !== bytes || announced > limit)) throw this.#wrongSize(announced);
+    this.#total = bytes;
+    const resource = { ...resourceOf(this.#address, headers), ...(announced !== undefined && { bytes: announced }) };
     if (this.#part.size > 0) {
       this.#options.onEvent?.({ type: 'restart', reason: this.#whyRestart(resource, asked) });
     }
@@ -169,23 +179,33 @@ export class FileFetcher {
   }
 
   /** The rest comes: it must begin where the part ends, and be of the same file. */
-  #checkRange(headers: Headers, from: number): void {
+  #checkRange(headers: IncomingHttpHeaders, from: number): void {
     const { etag, lastModified } = resourceOf(this.#address, headers);
     const { resource } = this.#part;
-    const range = parseContentRange(header(headers, 'content-range'));
+    const range = parseContentRange(headers['content-range']);
     const same =
       (etag === undefined || etag === resource?.etag) &&
       (lastModified === undefined || lastModified === resource?.lastModified);
-    if (same && range?.start === from && (range.total ?? this.#options.bytes) === this.#options.bytes) return;
-    this.#part.forget();
+    const total = range?.total ?? this.#total;
+    if (same && range?.start === from && total === (this.#total ?? total) && (total ?? 0) <= this.#options.limit) {
+      this.#total = total;
+      return;
+    }
+    this.#forget();
     throw new BrokenOff(
       same ? `the server did not send what follows byte ${from}` : 'the file on the server has changed',
     );
   }
 
+  /** What is there counts no more, nor what was announced of it. */
+  #forget(): void {
+    this.#part.forget();
+    this.#total = this.#options.bytes;
+  }
+
   #refuse(status: number): void {
     if (status === 416) {
-      this.#part.forget();
+      this.#forget();
       throw new BrokenOff('the server has nothing from there on');
     }
     if (status === 408 || status === 425 || status === 429 || status >= 500) {
@@ -200,19 +220,19 @@ export class FileFetcher {
     );
   }
 
-  #leadsNowhere(cause?: unknown): DownloadError {
+  #leadsNowhere(): DownloadError {
     return new DownloadError(
       'download/redirects',
       `${this.#address} leads on to other addresses without end, or to one that is not of the web. Name a mirror (--from).`,
-      { ...(cause !== undefined && { cause }), details: { address: this.#address } },
+      { details: { address: this.#address } },
     );
   }
 
   async #append(chunk: Uint8Array): Promise<void> {
-    const { bytes, onEvent } = this.#options;
-    if (this.#part.size + chunk.length > bytes) throw await this.#discard(`more than ${formatBytes(bytes)}`);
+    const most = this.#total ?? this.#options.limit;
+    if (this.#part.size + chunk.length > most) throw await this.#discard(`more than ${formatBytes(most)}`);
     await this.#part.append(chunk);
-    onEvent?.({ type: 'received', done: this.#part.size, total: bytes });
+    this.#options.onEvent?.({ type: 'received', done: this.#part.size, ...this.#knownTotal() });
   }
 
   /** What came is of another size, which cannot have the right hash. */
@@ -222,21 +242,22 @@ export class FileFetcher {
   }
 
   #wrongSize(received: number | string): DownloadError {
-    const { bytes } = this.#options;
+    const { bytes, limit } = this.#options;
     const size = typeof received === 'number' ? formatBytes(received) : received;
+    const expected = bytes === undefined ? `at most ${formatBytes(limit)}` : formatBytes(bytes);
     return new DownloadError(
       'download/size',
-      `${this.#address} has ${size}, and ${formatBytes(bytes)} are expected: it is another file, or a page that stands for ` +
-        'it. Look at it in a browser, or name a mirror (--from).',
-      { details: { address: this.#address, received, expected: bytes } },
+      `${this.#address} has ${size}, and ${expected} are expected: it is another file, or a page that stands for it. Look at ` +
+        'it in a browser, or name a mirror (--from).',
+      { details: { address: this.#address, received, expected: bytes ?? limit } },
     );
   }
 
   /** `34,111,222 bytes of 170,052,171 bytes are in data/cifar-10-binary.tar.gz.part: the same command goes on from them`. */
   #kept(): string {
     const { path, size } = this.#part;
-    const whole = formatBytes(this.#options.bytes);
-    return `${formatBytes(size)} of ${whole} are in ${path}: the same command goes on from them.`;
+    const whole = this.#total === undefined ? '' : ` of ${formatBytes(this.#total)}`;
+    return `${formatBytes(size)}${whole} are in ${path}: the same command goes on from them.`;
   }
 
   #aborted(cause: unknown): DownloadError {

@@ -8,6 +8,8 @@ export interface Resource {
   readonly address: string;
   readonly etag?: string;
   readonly lastModified?: string;
+  /** Size of the whole file, as the server announced it. */
+  readonly bytes?: number;
 }
 
 /** What is longer than this is no note of ours. */
@@ -16,12 +18,13 @@ const longestNote = 16384;
 async function readNote(path: string): Promise<Resource | undefined> {
   try {
     if ((await stat(path)).size > longestNote) return undefined;
-    const { address, etag, lastModified } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    const { address, etag, lastModified, bytes } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
     if (typeof address !== 'string') return undefined;
     return {
       address,
       ...(typeof etag === 'string' && { etag }),
       ...(typeof lastModified === 'string' && { lastModified }),
+      ...(Number.isSafeInteger(bytes) && { bytes: bytes as number }),
     };
   } catch {
     return undefined;

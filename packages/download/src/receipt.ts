@@ -4,9 +4,12 @@ import { nodeFileSystem } from '@graftjs/core/node';
 import { hashFile } from './hash-file.js';
 import type { UnpackedFile } from './unpack.js';
 
-/** What is noted of an archive that was unpacked, in a hidden file beside what came of it. */
+/**
+ * What is noted in a hidden file beside what came of a download: of an archive that was unpacked, and of a file whose hash
+ * nobody publishes.
+ */
 export interface Receipt {
-  /** Of the archive. */
+  /** Of the file that was fetched: the one that is published, else its SHA-256. */
   readonly hash: string;
   readonly files: readonly UnpackedFile[];
 }

@@ -19,7 +19,7 @@ import type { VariableStore } from './variable-store.js';
 export function arrangeWeights(
   from: Float32Array,
   dims: Shape,
-  arrangement: Arrangement,
+  arrangement: Exclude<Arrangement, 'transposed'>,
   blocks: Blocks,
   to: Float32Array,
 ): void {
@@ -46,6 +46,25 @@ interface Arranged extends Arranging {
   readonly block: Block<Float32Array>;
   /** Of the variables that it was made of. */
   version: number;
+}
+
+type Kernels = Arranged & { readonly arrangement: Exclude<Arrangement, 'transposed'> };
+
+/** How many rows and columns are transposed together, so that what is read and what is written stay in the processor's cache. */
+const tile = 32;
+
+/** Puts a matrix `[rows, columns]` the other way round. */
+export function transpose(from: Float32Array, [rows, columns]: Shape, to: Float32Array): void {
+  for (let top = 0; top < rows!; top += tile) {
+    const bottom = Math.min(top + tile, rows!);
+    for (let left = 0; left < columns!; left += tile) {
+      const right = Math.min(left + tile, columns!);
+      for (let column = left; column < right; column++) {
+        const target = column * rows!;
+        for (let row = top; row < bottom; row++) to[target + row] = from[row * columns! + column]!;
+      }
+    }
+  }
 }
 
 /** Multiplies arranged weights of `blocks.outputs` channels side by side with a factor for each output. */
@@ -80,6 +99,11 @@ export class ArrangedWeights {
     }
   }
 
+  /** Lets go of all of them. */
+  clear(): void {
+    this.#all.clear();
+  }
+
   view(name: string): TensorView {
     const { weights, arrangement, block } = this.#all.get(name)!;
     return { block, from: 0, dims: arrangedDims(this.#layouts.dims(weights), arrangement) };
@@ -104,15 +128,21 @@ export class ArrangedWeights {
   async refresh(arrangements: Arrangements, pause: Pause): Promise<void> {
     for (const name of arrangements.keys()) {
       const one = this.#all.get(name)!;
-      const { weights, arrangement, batchNorm, block } = one;
+      const { weights, arrangement, block } = one;
       const version = this.#version(one);
       if (one.version === version) continue;
       const dims = this.#layouts.dims(weights);
-      const blocks = blocksOf(arrangedDims(dims, arrangement), this.#blockSize) ?? { inputs: 1, outputs: 1 };
-      arrangeWeights(this.#store.array(weights), dims, arrangement, blocks, block.array);
-      if (batchNorm) scaleWeights(block.array, this.#factors(batchNorm), blocks);
+      if (arrangement === 'transposed') transpose(this.#store.array(weights), dims, block.array);
+      else this.#arrangeKernels({ ...one, arrangement }, dims);
       one.version = version;
       await pause();
     }
+  }
+
+  /** Puts a convolution's weights, multiplied with the factors of the batch normalization, into blocks. */
+  #arrangeKernels({ weights, arrangement, batchNorm, block }: Kernels, dims: Shape): void {
+    const blocks = blocksOf(arrangedDims(dims, arrangement), this.#blockSize) ?? { inputs: 1, outputs: 1 };
+    arrangeWeights(this.#store.array(weights), dims, arrangement, blocks, block.array);
+    if (batchNorm) scaleWeights(block.array, this.#factors(batchNorm), blocks);
   }
 }

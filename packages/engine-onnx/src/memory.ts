@@ -1,6 +1,6 @@
 import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
 import { type Arrangements, arrangedDims, type Layouts } from '@graftjs/onnx';
-import { writePrediction } from './prediction.js';
+import { type PredictionPlan, writePrediction } from './prediction.js';
 import { keptBy, type StepPlan, type StepSegment, writeStepGraphs } from './step-graphs.js';
 
 /** What onnxruntime takes with its thread and the graphs of a session, before anything runs. */
@@ -86,8 +86,9 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
 }
 
 /** What a session takes that predicts the graph's output. */
-export function predictionMemory({ graph, layouts, blockSize, budgets }: StepPlan): MemoryUse {
-  const segments = writePrediction(graph, layouts, [graph.output], blockSize, budgets.prediction);
+export function predictionMemory(plan: PredictionPlan): MemoryUse {
+  const { graph, layouts } = plan;
+  const segments = writePrediction(plan, [graph.output]);
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
   const passed = bytesOf(segments.map(({ output }) => shapes.get(output)!));
   const fixed =

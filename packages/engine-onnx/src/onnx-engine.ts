@@ -20,7 +20,8 @@ export function createEngine(
   devices: Devices = cpuOnly,
 ): Engine {
   let started: Promise<{ executor: Executor; blockSize: number }> | undefined;
-  async function parts(graph: Graph, options: SessionOptions, trained: readonly string[] = []): Promise<SessionParts> {
+  /** @param trained undefined for a session that only predicts */
+  async function parts(graph: Graph, options: SessionOptions, trained?: readonly string[]): Promise<SessionParts> {
     const { device } = options;
     if (device !== undefined && !devices.names.includes(device)) {
       throw new UsageError(
@@ -28,7 +29,7 @@ export function createEngine(
         `The engine onnx does not run on '${device}'. Accepted: ${devices.names.join(', ')}.`,
       );
     }
-    if (device !== undefined) await devices.check(device, graph, trained);
+    if (device !== undefined) await devices.check(device, graph, trained ?? []);
     started ??= start().then(async (executor) => ({ executor, blockSize: await findBlockSize(executor) }));
     let runtime: Awaited<typeof started>;
     try {
@@ -47,7 +48,8 @@ export function createEngine(
     const layouts = new Layouts(graph);
     const store = new VariableStore(graph, layouts);
     const arranged = new ArrangedWeights(store, layouts, blockSize);
-    return { graph, layouts, store, arranged, executor, blockSize, budgets, options };
+    const trains = trained !== undefined;
+    return { graph, layouts, store, arranged, executor, blockSize, budgets, trains, options };
   }
   return {
     name: 'onnx',

@@ -3,7 +3,7 @@ import { loadPrediction, type Prediction } from './prediction.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
 
 export function createSession(parts: SessionParts): Session {
-  const { graph, store } = parts;
+  const { graph, store, arranged } = parts;
   const loaded = new Map<string, Promise<Prediction>>();
 
   /** The node that an end point, or a node itself, is. */
@@ -21,6 +21,7 @@ export function createSession(parts: SessionParts): Session {
     graph,
     variables: store.shapes,
     write: (name, values) => store.write(name, values),
+    fill: (name, load) => store.fill(name, load),
     read: (name, into) => store.read(name, into),
     async predict(inputs, count, endPoints = [graph.output]) {
       const nodes = endPoints.map(nodeOf);
@@ -36,6 +37,8 @@ export function createSession(parts: SessionParts): Session {
       const all = await Promise.allSettled(loaded.values());
       loaded.clear();
       for (const one of all) if (one.status === 'fulfilled') await one.value.close();
+      store.clear();
+      arranged.clear();
     },
   };
 }

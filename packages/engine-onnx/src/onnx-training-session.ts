@@ -42,7 +42,7 @@ export async function createTrainingSession(parts: SessionParts, training: Train
       const count = batch.labels.length;
       const weights = batch.weights ?? new Float32Array(count).fill(1 / count);
       const logits = new Block(new Float32Array(count * classes));
-      const loss = await step.run({
+      const losses = await step.run({
         count,
         inputs: inputBlock(parts, batch.inputs, count),
         labels: new Block(batch.labels.slice()),
@@ -50,7 +50,7 @@ export async function createTrainingSession(parts: SessionParts, training: Train
         logits,
         seed: batch.seed ?? 0,
       });
-      return { loss, logits: logits.array };
+      return { ...losses, logits: logits.array };
     },
     gradient: (name) => variables.totalGradient(name),
     decayLoss: () => variables.decayLoss(),

@@ -1,5 +1,5 @@
-import { elementCount, type Graph, type Node, type Shape } from '@graftjs/core';
-import { type Arrangements, engineDims, GraphWriter, type Layouts, valueName } from '@graftjs/onnx';
+import { elementCount, nodesFor, type Shape } from '@graftjs/core';
+import { type Arrangements, engineDims, GraphWriter, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
 import { cut } from './cut.js';
 import type { Run } from './executor.js';
@@ -22,35 +22,20 @@ export interface PredictionSegment extends Segment {
 /** The name of an output in TF-Slim's layout. */
 const outputName = (node: string): string => `${node}:out`;
 
-/** The nodes that the named ones depend on, themselves included, in the graph's order. */
-export function nodesFor(graph: Graph, names: readonly string[]): Node[] {
-  const wanted = new Set(names);
-  const found: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
-    if (!wanted.has(node.name)) continue;
-    found.unshift(node);
-    for (const name of node.inputs) wanted.add(name);
-  }
-  return found;
-}
+/** What a prediction is planned for. */
+export type PredictionPlan = Pick<SessionParts, 'graph' | 'layouts' | 'blockSize' | 'budgets' | 'trains'>;
 
-/**
- * Writes what gives the values of the named nodes.
- * @param pieceBytes what the largest value of a run may take
- */
-export function writePrediction(
-  graph: Graph,
-  layouts: Layouts,
-  names: readonly string[],
-  blockSize: number,
-  pieceBytes: number,
-): PredictionSegment[] {
-  const segments = cutIntoSegments(graph, nodesFor(graph, names), { pieceBytes, onlyBeforeDense: true });
+/** Writes what gives the values of the named nodes. */
+export function writePrediction(plan: PredictionPlan, names: readonly string[]): PredictionSegment[] {
+  const { graph, layouts, blockSize, budgets, trains } = plan;
+  const pieces = { pieceBytes: budgets.prediction, onlyBeforeDense: true };
+  const segments = cutIntoSegments(graph, nodesFor(graph, names), pieces);
   return segments.map((segment): PredictionSegment => {
     const passesOn = segment !== segments.at(-1);
     const inside = new Set(segment.nodes.map(({ name }) => name));
     const asked = names.filter((name) => inside.has(name));
-    const writer = new GraphWriter(graph, layouts, { dropsOut: false, kept: [...asked, segment.output], blockSize });
+    const kept = [...asked, segment.output];
+    const writer = new GraphWriter(graph, layouts, { dropsOut: false, kept, blockSize, transposesDense: !trains });
     writer.write(segment.nodes);
     for (const name of asked) {
       const shape = writer.shape(name);
@@ -73,9 +58,9 @@ export interface Prediction {
 
 /** Has the executor load what gives the values of the named nodes. */
 export async function loadPrediction(parts: SessionParts, names: readonly string[]): Promise<Prediction> {
-  const { graph, layouts, arranged, executor, blockSize, budgets, options } = parts;
+  const { graph, arranged, executor, options } = parts;
   const segments: (PredictionSegment & { readonly model: number })[] = [];
-  for (const segment of writePrediction(graph, layouts, names, blockSize, budgets.prediction)) {
+  for (const segment of writePrediction(parts, names)) {
     arranged.add(segment.arrangements);
     segments.push({ ...segment, model: await executor.load(segment.bytes, graph.name, options) });
   }

@@ -40,6 +40,8 @@ export function cutIntoSegments(
   const variables = new Map(graph.variables.map(({ name, shape }) => [name, shape]));
   const lastReader = new Map<string, number>();
   for (const [index, { inputs }] of nodes.entries()) for (const name of inputs) lastReader.set(name, index);
+  // What the network gives is there to the end.
+  for (const name of [graph.output, ...graph.auxiliary.map(({ output }) => output)]) lastReader.delete(name);
   const bytes = (name: string) => 4 * elementCount(shapes.get(name)!);
 
   const segments: Segment[] = [];

@@ -25,6 +25,8 @@ export interface SessionParts {
   /** Of the runtime's blocked layout; 1 where it has none, or it is not to be used. */
   readonly blockSize: number;
   readonly budgets: Budgets;
+  /** False where the variables stay as they are written, and may be kept in a second form that predictions are faster with. */
+  readonly trains: boolean;
   readonly options: SessionOptions;
 }
 

@@ -2,9 +2,12 @@ import {
   type BatchNormNode,
   type DropoutNode,
   EngineError,
+  formatShape,
   type Graph,
   type Node,
+  sameShape,
   type TrainingOptions,
+  trainingNodes,
   usesBatchStatistics,
   variablesOf,
 } from '@graftjs/core';
@@ -16,7 +19,6 @@ import {
   type Lowering,
   lowerings,
 } from '@graftjs/onnx';
-import { nodesFor } from './prediction.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import type { Budgets } from './session-parts.js';
 
@@ -25,6 +27,7 @@ export const stepNames = {
   labels: 'graft:labels',
   weights: 'graft:weights',
   loss: 'graft:loss',
+  auxiliaryLoss: 'graft:auxiliary-loss',
   logits: 'graft:logits',
   /** The loss's gradient by a trained variable, and that so far, which it is added to. */
   variableGradient: (variable: string) => `${variable}:gradient`,
@@ -93,7 +96,7 @@ export function ownStatisticsOf(
   { trainable, batchStatistics }: Pick<TrainingOptions, 'trainable' | 'batchStatistics'>,
 ): BatchNormNode[] {
   const trained = new Set(trainable);
-  return nodesFor(graph, [graph.output]).filter(
+  return trainingNodes(graph).filter(
     (node): node is BatchNormNode => node.op === 'batchNorm' && usesBatchStatistics(node, trained, batchStatistics),
   );
 }
@@ -108,10 +111,12 @@ function nodesThatLearn(nodes: readonly Node[], trainable: ReadonlySet<string>):
   return learns;
 }
 
-/** Writes the loss `sum(weights * cross entropy)` of the smoothed labels and gives its gradient by the logits. */
-function writeLoss({ onnx, value }: GraphWriter, output: Node, labelSmoothing: number): string {
-  const classes = output.shape[0]!;
-  const logits = value(output.name);
+/**
+ * Writes the losses `sum(weights * cross entropy)` of the smoothed labels: the result's, and the sum of the auxiliary ones where
+ * there are some.
+ * @returns the gradient of them all by each of the logits
+ */
+function writeLosses({ onnx, value }: GraphWriter, graph: Graph, classes: number, labelSmoothing: number) {
   const labels = onnx.add('Unsqueeze', [onnx.input(stepNames.labels, 'int32', ['N']), onnx.ints([1])]);
   const indices = onnx.add('Cast', [onnx.ints(Array.from({ length: classes }, (_, index) => index))], { to: 6 });
   const oneHot = onnx.add('Cast', [onnx.add('Equal', [labels, indices])], { to: 1 });
@@ -122,13 +127,40 @@ function writeLoss({ onnx, value }: GraphWriter, output: Node, labelSmoothing: n
           onnx.add('Mul', [oneHot, onnx.floats([1 - labelSmoothing])]),
           onnx.floats([labelSmoothing / classes]),
         ]);
-  const logProbabilities = onnx.add('LogSoftmax', [logits], { axis: -1 });
   const weights = onnx.add('Unsqueeze', [onnx.input(stepNames.weights, 'float32', ['N']), onnx.ints([1])]);
-  const gains = onnx.add('Mul', [onnx.add('Mul', [truth, logProbabilities]), weights]);
-  onnx.output(onnx.add('Neg', [onnx.add('ReduceSum', [gains], { keepdims: 0 })]), stepNames.loss, 'float32', []);
-  onnx.output(logits, stepNames.logits, 'float32', ['N', classes]);
-  const errors = onnx.add('Sub', [onnx.add('Exp', [logProbabilities]), truth]);
-  return onnx.add('Mul', [errors, weights]);
+  const gradients = new Map<string, string>();
+  const lossOf = (output: string, factors: string): string => {
+    const logProbabilities = onnx.add('LogSoftmax', [value(output)], { axis: -1 });
+    const errors = onnx.add('Sub', [onnx.add('Exp', [logProbabilities]), truth]);
+    gradients.set(output, onnx.add('Mul', [errors, factors]));
+    const gains = onnx.add('Mul', [onnx.add('Mul', [truth, logProbabilities]), factors]);
+    return onnx.add('Neg', [onnx.add('ReduceSum', [gains], { keepdims: 0 })]);
+  };
+  onnx.output(lossOf(graph.output, weights), stepNames.loss, 'float32', []);
+  onnx.output(value(graph.output), stepNames.logits, 'float32', ['N', classes]);
+  const auxiliary = graph.auxiliary.map(({ output, weight }) =>
+    lossOf(output, onnx.add('Mul', [weights, onnx.floats([weight])])),
+  );
+  if (auxiliary.length > 0) {
+    const sum = auxiliary.reduce((some, one) => onnx.add('Add', [some, one]));
+    onnx.output(sum, stepNames.auxiliaryLoss, 'float32', []);
+  }
+  return gradients;
+}
+
+/** The classes of the network's logits, which its auxiliary ones have as well. */
+function classesOf(graph: Graph): number {
+  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
+  const classes = shapes.get(graph.output)!;
+  for (const name of [graph.output, ...graph.auxiliary.map(({ output }) => output)]) {
+    const shape = shapes.get(name)!;
+    if (shape.length === 1 && sameShape(shape, classes)) continue;
+    throw new EngineError(
+      'engine/output',
+      `${name} of ${graph.name} gives ${formatShape(shape)}; a classifier's logits have one axis, auxiliary ones that of the result.`,
+    );
+  }
+  return classes[0]!;
 }
 
 /**
@@ -143,22 +175,14 @@ export function writeStepGraphs(
   const { labelSmoothing = 0 } = training;
   const trainable = new Set(training.trainable);
   const ownStatistics = new Set(ownStatisticsOf(graph, training).map(({ name }) => name));
-  const segments = cutIntoSegments(graph, nodesFor(graph, [graph.output]), { pieceBytes: budgets.piece }).map(
-    (segment) => {
-      // Statistics of a batch are of all its examples, so these cannot run in pieces, whatever memory that takes.
-      const wholeBatch = segment.nodes.some(({ name }) => ownStatistics.has(name));
-      return { ...segment, wholeBatch, piece: wholeBatch ? Number.POSITIVE_INFINITY : segment.piece };
-    },
-  );
+  const classes = classesOf(graph);
+  const segments = cutIntoSegments(graph, trainingNodes(graph), { pieceBytes: budgets.piece }).map((segment) => {
+    // Statistics of a batch are of all its examples, so these cannot run in pieces, whatever memory that takes.
+    const wholeBatch = segment.nodes.some(({ name }) => ownStatistics.has(name));
+    return { ...segment, wholeBatch, piece: wholeBatch ? Number.POSITIVE_INFINITY : segment.piece };
+  });
   const nodes = segments.flatMap((segment) => segment.nodes);
   const learns = nodesThatLearn(nodes, trainable);
-  const output = nodes.at(-1)!;
-  if (output.shape.length !== 1) {
-    throw new EngineError(
-      'engine/output',
-      `${graph.name} gives ${output.shape.join('x')}; a classifier's logits have one axis.`,
-    );
-  }
   const writerOptions = ({ piece }: Segment) => ({ dropsOut: true, single: piece === 1, blockSize, ownStatistics });
   const described = (writer: GraphWriter, gives: readonly string[], trained: readonly string[]): StepGraph => {
     const { taken: values, variables, arrangements, masks } = writer;
@@ -166,10 +190,14 @@ export function writeStepGraphs(
     return { bytes: writer.onnx.encode(true), values, gives, variables, arrangements, trained, masks, statistics };
   };
 
-  /** Writes the way back through a segment's nodes; gives the variables whose gradients it found. */
-  function writeBack(writer: GraphWriter, segment: Segment, gradient: string): string[] {
+  /**
+   * Writes the way back through a segment's nodes.
+   * @param given the gradients by values that it begins with
+   * @returns the variables whose gradients it found
+   */
+  function writeBack(writer: GraphWriter, segment: Segment, given: ReadonlyMap<string, string>): string[] {
     const { onnx } = writer;
-    const gradients = new Map([[segment.output, gradient]]);
+    const gradients = new Map(given);
     const trained: string[] = [];
     for (const node of [...segment.nodes].reverse()) {
       const dy = gradients.get(node.name);
@@ -204,15 +232,16 @@ export function writeStepGraphs(
 
   return segments.map((segment): StepSegment => {
     const passesOn = learns.has(segment.input);
-    if (segment.output === output.name) {
+    // All losses are in the last: no cut comes after an output of the network.
+    if (segment === segments.at(-1)) {
       // The gradient of gamma takes what gamma multiplies, so that has to be there.
       const kept = segment.nodes.flatMap((node) =>
         node.op === 'batchNorm' && node.gamma !== undefined && trainable.has(node.gamma) ? node.inputs : [],
       );
       const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept });
       writer.write(segment.nodes);
-      const gradient = writeLoss(writer, output, labelSmoothing);
-      return { ...segment, backward: described(writer, [], writeBack(writer, segment, gradient)), passesOn };
+      const gradients = writeLosses(writer, graph, classes, labelSmoothing);
+      return { ...segment, backward: described(writer, [], writeBack(writer, segment, gradients)), passesOn };
     }
     const inside = new Set(segment.nodes.map(({ name }) => name));
     let backward: StepGraph | undefined;
@@ -223,7 +252,7 @@ export function writeStepGraphs(
         'float32',
         writer.dims(segment.output),
       );
-      backward = described(writer, [], writeBack(writer, segment, gradient));
+      backward = described(writer, [], writeBack(writer, segment, new Map([[segment.output, gradient]])));
     }
     const gives = new Set([segment.output, ...(backward?.values ?? [])].filter((name) => inside.has(name)));
     const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept: gives });

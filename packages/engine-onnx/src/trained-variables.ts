@@ -102,6 +102,7 @@ export class TrainedVariables {
     for (const { name, decayed, slots, gradient: block } of this.#all) {
       const rate = learningRate * (multipliers?.get(name) ?? 1);
       const [weights, gradient] = [this.#store.array(name), block.array];
+      const countsSquares = decayed && decay.loss > 0;
       let squares = 0;
       for (let from = 0; from < weights.length; from += chunk) {
         const part = (values: Float32Array) => values.subarray(from, from + chunk);
@@ -113,11 +114,11 @@ export class TrainedVariables {
         }
         optimizer.update(w, g, slots.map(part), rate, this.#scalars, decayed ? decay.own : 0);
         g.fill(0);
-        if (decayed) squares += sumOfSquares(w);
+        if (countsSquares) squares += sumOfSquares(w);
         await pause();
       }
       this.#store.changed(name);
-      if (decayed) this.#squares.set(name, { version: this.#store.version(name), sum: squares });
+      if (countsSquares) this.#squares.set(name, { version: this.#store.version(name), sum: squares });
     }
     optimizer.advance?.(this.#scalars);
   }

@@ -1,4 +1,4 @@
-import { type DropoutNode, elementCount, type Shape } from '@graftjs/core';
+import { type BatchResult, type DropoutNode, elementCount, type Shape } from '@graftjs/core';
 import { engineDims, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
 import { cut } from './cut.js';
@@ -23,10 +23,16 @@ interface StepBatch {
   readonly seed: number;
 }
 
+/** Where the losses of a batch go. */
+interface Losses {
+  readonly own: Block<Float32Array>;
+  readonly auxiliary: Block<Float32Array>;
+}
+
 /** A training step without the optimizer, loaded. */
 export interface TrainingStep {
-  /** Runs a batch forward and backward, adds its gradients to what there is, and gives the loss. */
-  run(batch: StepBatch): Promise<number>;
+  /** Runs a batch forward and backward, adds its gradients to what there is, and gives the losses. */
+  run(batch: StepBatch): Promise<Omit<BatchResult, 'logits'>>;
   close(): Promise<void>;
 }
 
@@ -67,7 +73,7 @@ export async function loadStep(
   }
 
   /** The runs of one group of a batch: examples `start` to `end`. */
-  function* runsOf(batch: StepBatch, losses: Block, start: number, end: number): Generator<Run> {
+  function* runsOf(batch: StepBatch, losses: Losses, start: number, end: number): Generator<Run> {
     /** What a graph takes for examples `from` to `to` of the group, besides gradients. */
     function feeds(step: StepGraph, part: readonly [number, number]): Record<string, TensorView> {
       const [from, to] = part;
@@ -109,7 +115,9 @@ export async function loadStep(
           const first = start + from;
           fed[stepNames.labels] = { block: batch.labels, from: first, dims: [to - from] };
           fed[stepNames.weights] = { block: batch.weights, from: first, dims: [to - from] };
-          fetches[stepNames.loss] = { block: losses, from: first, dims: [] };
+          fetches[stepNames.loss] = { block: losses.own, from: first, dims: [] };
+          if (graph.auxiliary.length > 0)
+            fetches[stepNames.auxiliaryLoss] = { block: losses.auxiliary, from: first, dims: [] };
           fetches[stepNames.logits] = { block: batch.logits, from: first * classes, dims: [to - from, classes] };
         }
         if (passesOn) {
@@ -131,14 +139,15 @@ export async function loadStep(
       const pause = createPauses();
       for (const { arrangements } of graphs) await arranged.refresh(arrangements, pause);
       // Each run of the last segment writes its part where its first example is.
-      const losses = new Block(new Float32Array(batch.count));
+      const [own, auxiliary] = [new Block(new Float32Array(batch.count)), new Block(new Float32Array(batch.count))];
       for (const [start, end] of cut(batch.count, group)) {
         makeRoom(end - start);
-        await executor.run([...runsOf(batch, losses, start, end)]);
+        await executor.run([...runsOf(batch, { own, auxiliary }, start, end)]);
       }
       statistics.move(batch.count);
       await variables.prepareDecayLoss(pause);
-      return losses.array.reduce((sum, loss) => sum + loss, 0);
+      const total = ({ array }: Block<Float32Array>) => array.reduce((sum, loss) => sum + loss, 0);
+      return { loss: total(own), auxiliaryLoss: total(auxiliary) };
     },
     async close() {
       for (const model of models.values()) await executor.release(model);

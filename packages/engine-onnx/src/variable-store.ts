@@ -79,6 +79,16 @@ export class VariableStore {
     this.#layouts.toEngine(this.#owners.get(name) ?? name, values, array);
   }
 
+  async fill(name: string, load: (into: Float32Array) => Promise<void>): Promise<void> {
+    const owner = this.#owners.get(name) ?? name;
+    const array = this.array(name);
+    this.changed(name);
+    if (!this.#layouts.isTurned(owner)) return load(array);
+    const values = new Float32Array(array.length);
+    await load(values);
+    this.#layouts.toEngine(owner, values, array);
+  }
+
   read(name: string, into: Float32Array = new Float32Array(this.array(name).length)): Float32Array {
     this.#check(name, into.length);
     return this.toSlim(name, this.array(name), into);
@@ -88,6 +98,11 @@ export class VariableStore {
   toSlim(name: string, from: Float32Array, into: Float32Array): Float32Array {
     this.#layouts.fromEngine(this.#owners.get(name) ?? name, from, into);
     return into;
+  }
+
+  /** Lets go of all values. */
+  clear(): void {
+    this.#blocks.clear();
   }
 
   #check(name: string, length: number): void {

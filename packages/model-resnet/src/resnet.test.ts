@@ -20,8 +20,18 @@ describe('the networks are Slim’s', () => {
     ['101', 44549160],
     ['152', 60192808],
   ])('those of %s layers have %i parameters', (depth, parameters) => {
-    for (const version of ['resnet_v1', 'resnet_original', 'resnet_v1b'])
+    for (const version of ['resnet_v1', 'resnet_original', 'resnet_v1b', 'resnet_v1_keras'])
       expect(summarize(named(`${version}_${depth}`).build()).trainableParameters).toBe(parameters);
+  });
+
+  // As Slim counts them, with 1001 classes; and as Keras counts them, moving averages among them.
+  it.each([
+    ['50', 25570409, 25613800],
+    ['101', 44579945, 44675560],
+    ['152', 60238953, 60380648],
+  ])('those of version 2 and %s layers have %i and %i parameters', (depth, slim, keras) => {
+    expect(summarize(named(`resnet_v2_${depth}`).build()).trainableParameters).toBe(slim);
+    expect(summarize(named(`resnet_v2_keras_${depth}`).build()).parameters).toBe(keras);
   });
 
   it('resnet_v1_50 has Slim’s variables and end points, in Slim’s order', () => {
@@ -54,13 +64,16 @@ describe('versions differ in what halves the picture', () => {
     ['resnet_v1_50', ['block1/unit_3/conv2', 'block2/unit_4/conv2', 'block3/unit_6/conv2']],
     ['resnet_original_50', ['block2/unit_1/conv1', 'block3/unit_1/conv1', 'block4/unit_1/conv1']],
     ['resnet_v1b_50', ['block2/unit_1/conv2', 'block3/unit_1/conv2', 'block4/unit_1/conv2']],
+    ['resnet_v1_keras_50', ['block2/unit_1/conv1', 'block3/unit_1/conv1', 'block4/unit_1/conv1']],
+    ['resnet_v2_50', ['block1/unit_3/conv2', 'block2/unit_4/conv2', 'block3/unit_6/conv2']],
+    ['resnet_v2_keras_50', ['block1/unit_3/conv2', 'block2/unit_4/conv2', 'block3/unit_6/conv2']],
   ])('%s: %j', (name, layers) => {
     const graph = named(name).build();
     const strided = graph.nodes.flatMap((node) =>
       node.op === 'conv2d' && node.strides[0] === 2 ? [node.name.replace(`${name}/`, '').replace('/Conv2D', '')] : [],
     );
     const inside = strided.filter((layer) => /conv\d$/.test(layer) && layer !== 'conv1');
-    expect(inside.map((layer) => layer.replace('bottleneck_v1/', ''))).toEqual(layers);
+    expect(inside.map((layer) => layer.replace(/bottleneck_v[12]\//, ''))).toEqual(layers);
   });
 });
 
@@ -77,7 +90,7 @@ async function features(graph: Graph, size: number): Promise<Float32Array> {
 describe('a smaller output stride', () => {
   // As resnet_v1_test.py of Slim: it is the same network, seen at more places.
   it.each(
-    ['resnet_v1_50', 'resnet_original_50', 'resnet_v1b_50'].flatMap((name) => [
+    ['resnet_v1_50', 'resnet_original_50', 'resnet_v1b_50', 'resnet_v2_50'].flatMap((name) => [
       [name, 16],
       [name, 8],
       [name, 4],

@@ -1,15 +1,18 @@
 import {
   type Backbone,
   type BackboneOptions,
+  type BatchNormOptions,
   type Conv2dOptions,
   type Graph,
   GraphBuilder,
+  type Normalization,
   type Padding,
-  type PaddingRule,
   pick,
   UsageError,
   type Value,
 } from '@graftjs/core';
+import { type ResnetSource, resnetNameMap } from './name-maps.js';
+import { type Version, versions } from './versions.js';
 
 /** Units of each of the four blocks: the columns of the paper's table 1. */
 const depths: Readonly<Record<string, readonly number[]>> = {
@@ -18,44 +21,16 @@ const depths: Readonly<Record<string, readonly number[]>> = {
   152: [3, 8, 36, 3],
 };
 
-/** What versions of the network differ in: where a block halves its picture, and how the first pooling is padded. */
-interface Version {
-  readonly what: string;
-  readonly halvingUnit: 'first' | 'last';
-  /** The 1x1 convolution before the 3x3 one, or that. */
-  readonly halvingLayer: 'conv1' | 'conv2';
-  readonly poolPadding: PaddingRule;
-}
-
-const versions: Readonly<Record<string, Version>> = {
-  resnet_v1: {
-    what: 'as TF-Slim, which halves at the end of a block',
-    halvingUnit: 'last',
-    halvingLayer: 'conv2',
-    poolPadding: 'SAME',
-  },
-  resnet_original: {
-    what: 'with the strides of the paper’s own weights',
-    halvingUnit: 'first',
-    halvingLayer: 'conv1',
-    poolPadding: 'SAME',
-  },
-  resnet_v1b: {
-    what: 'version 1.5 as in torchvision',
-    halvingUnit: 'first',
-    halvingLayer: 'conv2',
-    poolPadding: [1, 1, 1, 1],
-  },
-};
-
 /** Channels of the 3x3 convolutions of each block; its output has four times as many. */
 const blockChannels = [64, 128, 256, 512];
 
-/** The mean of ImageNet's training pictures, RGB, as Slim subtracts it. */
-const mean = [123.68, 116.78, 103.94];
+const normalizations: Readonly<Record<Version['preprocessing'], Normalization>> = {
+  /** The mean of ImageNet's training pictures, RGB, as Slim subtracts it. */
+  vgg: { mean: [123.68, 116.78, 103.94], deviation: [1, 1, 1] },
+  /** From -1 to 1. */
+  inception: { mean: [127.5, 127.5, 127.5], deviation: [127.5, 127.5, 127.5] },
+};
 
-/** `resnet_arg_scope` of TF-Slim. */
-const batchNorm = { scale: true, epsilon: 1e-5, decay: 0.997 };
 const initializer = { kind: 'he-normal' } as const;
 
 /** How a unit changes the size of its picture, and how far apart it reads its places. */
@@ -64,6 +39,7 @@ interface UnitOptions {
   readonly stride: number;
   readonly dilation: number;
   readonly halvingLayer: Version['halvingLayer'];
+  readonly batchNorm: BatchNormOptions;
 }
 
 /**
@@ -74,39 +50,69 @@ function convolution(graph: GraphBuilder, x: Value, options: Conv2dOptions & { k
   const reach = (options.kernel - 1) * ((options.dilations as number | undefined) ?? 1);
   const [before, after] = [Math.floor(reach / 2), Math.ceil(reach / 2)];
   const padding: Padding = [before, after, before, after];
-  return graph.conv2d(x, { padding, batchNorm, initializer, ...options });
+  return graph.conv2d(x, { padding, initializer, ...options });
 }
 
-/** `bottleneck`: three convolutions, added to what they were given. */
+/** `subsample` of TF-Slim. */
+const subsampled = (graph: GraphBuilder, x: Value, name: string, strides: number): Value =>
+  strides === 1 ? x : graph.maxPool(x, { name, kernel: 1, strides });
+
+/** `bottleneck` of version 1: three convolutions, added to what they were given. */
 function unit(
   graph: GraphBuilder,
   x: Value,
   name: string,
-  { channels, stride, dilation, halvingLayer }: UnitOptions,
+  { channels, stride, dilation, halvingLayer, batchNorm }: UnitOptions,
 ): Value {
   const [first, second] = halvingLayer === 'conv1' ? [stride, 1] : [1, stride];
-  const wide = 4 * channels;
-  let shortcut = x;
-  if (x.shape[2] !== wide) {
-    const options = {
-      name: `${name}/shortcut`,
-      channels: wide,
-      kernel: 1,
-      strides: stride,
-      activation: 'none',
-    } as const;
-    shortcut = convolution(graph, x, options);
-  } else if (stride !== 1) shortcut = graph.maxPool(x, { name: `${name}/shortcut`, kernel: 1, strides: stride });
-  let net = convolution(graph, x, { name: `${name}/conv1`, channels, kernel: 1, strides: first });
-  net = convolution(graph, net, { name: `${name}/conv2`, channels, kernel: 3, strides: second, dilations: dilation });
-  net = convolution(graph, net, { name: `${name}/conv3`, channels: wide, kernel: 1, activation: 'none' });
+  const wide = { channels: 4 * channels, kernel: 1, batchNorm, activation: 'none' } as const;
+  const shortcut =
+    x.shape[2] === wide.channels
+      ? subsampled(graph, x, `${name}/shortcut`, stride)
+      : convolution(graph, x, { name: `${name}/shortcut`, strides: stride, ...wide });
+  let net = convolution(graph, x, { name: `${name}/conv1`, channels, kernel: 1, strides: first, batchNorm });
+  net = convolution(graph, net, {
+    name: `${name}/conv2`,
+    channels,
+    kernel: 3,
+    strides: second,
+    dilations: dilation,
+    batchNorm,
+  });
+  net = convolution(graph, net, { name: `${name}/conv3`, ...wide });
   return graph.relu(graph.sum([shortcut, net], { name: `${name}/add` }), { name: `${name}/Relu` });
+}
+
+/** `bottleneck` of version 2: normalization and rectifier come before each convolution, and none after the sum. */
+function preactivatedUnit(
+  graph: GraphBuilder,
+  x: Value,
+  name: string,
+  { channels, stride, dilation, batchNorm }: UnitOptions,
+): Value {
+  const wide = { channels: 4 * channels, kernel: 1, activation: 'none' } as const;
+  const preact = graph.batchNorm(x, { name: `${name}/preact`, activation: 'relu', ...batchNorm });
+  const shortcut =
+    x.shape[2] === wide.channels
+      ? subsampled(graph, x, `${name}/shortcut`, stride)
+      : convolution(graph, preact, { name: `${name}/shortcut`, strides: stride, ...wide });
+  let net = convolution(graph, preact, { name: `${name}/conv1`, channels, kernel: 1, batchNorm });
+  net = convolution(graph, net, {
+    name: `${name}/conv2`,
+    channels,
+    kernel: 3,
+    strides: stride,
+    dilations: dilation,
+    batchNorm,
+  });
+  net = convolution(graph, net, { name: `${name}/conv3`, ...wide });
+  return graph.sum([shortcut, net], { name: `${name}/add` });
 }
 
 const heads: Readonly<Record<string, readonly string[]>> = { slim: ['logits'] };
 
 function build(name: string, units: readonly number[], version: Version, options: BackboneOptions): Graph {
-  const { classes = 1000, size = 224, width = 1, dropout = 0, outputStride = 32 } = options;
+  const { classes = version.classes, size = version.size, width = 1, dropout = 0, outputStride = 32 } = options;
   const scopes = pick(`head of ${name}`, options.head ?? 'slim', heads);
   if (![4, 8, 16, 32].includes(outputStride)) {
     throw new UsageError(
@@ -115,10 +121,21 @@ function build(name: string, units: readonly number[], version: Version, options
     );
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
+  const { preactivates, batchNorm, halvingLayer } = version;
+  const [unitName, addUnit] = preactivates ? ['bottleneck_v2', preactivatedUnit] : ['bottleneck_v1', unit];
 
   const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
-  let net = graph.normalize(graph.input, { mean, scale: 1 });
-  net = convolution(graph, net, { name: 'conv1', channels: scaled(64), kernel: 7, strides: 2 });
+  const { mean, deviation } = normalizations[version.preprocessing];
+  let net = graph.normalize(graph.input, { mean, scale: deviation.map((value) => 1 / value) });
+  net = convolution(graph, net, {
+    name: 'conv1',
+    channels: scaled(64),
+    kernel: 7,
+    strides: 2,
+    ...(preactivates ? { activation: 'none' } : { batchNorm }),
+  });
+  // Where a rectifier follows, zeros never win; here negative values meet them.
+  if (version.poolsOverZeros) net = graph.pad(net, { name: 'pool1/Pad', padding: [1, 1, 1, 1] });
   net = graph.maxPool(net, { name: 'pool1', kernel: 3, padding: version.poolPadding });
 
   let reached = 4;
@@ -131,11 +148,16 @@ function build(name: string, units: readonly number[], version: Version, options
       const halving = halves && place === (version.halvingUnit === 'first' ? 1 : count);
       const strides = halving && reached < outputStride;
       const dilates = halving && !strides;
-      const { halvingLayer } = version;
       const inside = dilates && halvingLayer === 'conv1' ? 2 * dilation : dilation;
-      const name = `${block}/unit_${place}/bottleneck_v1`;
+      const name = `${block}/unit_${place}/${unitName}`;
       const channels = scaled(blockChannels[index]!);
-      net = unit(graph, net, name, { channels, stride: strides ? 2 : 1, dilation: inside, halvingLayer });
+      net = addUnit(graph, net, name, {
+        channels,
+        stride: strides ? 2 : 1,
+        dilation: inside,
+        halvingLayer,
+        batchNorm,
+      });
       graph.endPoint(`${graph.scope}/${name}`, net);
       if (strides) reached *= 2;
       if (dilates) dilation *= 2;
@@ -143,6 +165,7 @@ function build(name: string, units: readonly number[], version: Version, options
     graph.endPoint(`${graph.scope}/${block}`, net);
   }
 
+  if (preactivates) net = graph.batchNorm(net, { name: 'postnorm', activation: 'relu', ...batchNorm });
   net = graph.mean(net, { name: 'pool5' });
   if (dropout > 0) net = graph.dropout(net, { name: 'dropout', keep: 1 - dropout });
   net = graph.conv2d(net, { name: 'logits', channels: classes, kernel: 1, activation: 'none', initializer });
@@ -152,16 +175,20 @@ function build(name: string, units: readonly number[], version: Version, options
 }
 
 /**
- * The networks of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015), with the names of TF-Slim's
- * `nets/resnet_v1.py`, for pictures of any size.
+ * The networks of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015) and "Identity Mappings in Deep
+ * Residual Networks" (2016), with the names of TF-Slim's `nets/resnet_v1.py` and `nets/resnet_v2.py`, for pictures of any size.
  */
 export const resnetBackbones: readonly Backbone[] = Object.entries(versions).flatMap(([version, row]) =>
-  Object.entries(depths).map(([depth, units]) => ({
-    name: `${version}_${depth}`,
-    description: `ResNet of ${depth} layers, ${row.what} (He et al., 2015)`,
-    defaults: { classes: 1000, size: 224 },
-    heads: Object.keys(heads),
-    preprocessing: 'vgg',
-    build: (options = {}) => build(`${version}_${depth}`, units, row, options),
-  })),
+  Object.entries(depths).map(([depth, units]): Backbone => {
+    const name = `${version}_${depth}`;
+    return {
+      name,
+      description: `ResNet of ${depth} layers, ${row.what} (He et al., ${row.preactivates ? 2016 : 2015})`,
+      defaults: { classes: row.classes, size: row.size },
+      heads: Object.keys(heads),
+      preprocessing: row.preprocessing,
+      nameMaps: row.sources.map((source: ResnetSource) => resnetNameMap(source, name, units, row)),
+      build: (options = {}) => build(name, units, row, options),
+    };
+  }),
 );

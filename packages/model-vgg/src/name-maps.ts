@@ -101,6 +101,5 @@ export function vggNameMap(source: VggSource, name: string, stages: readonly num
     module += 1; // and a pooling each stage
   }
   for (const [layer, found] of Object.entries(dense)) add(layer, found);
-  const first = `${name}/conv1/conv1_1`;
-  return { source, tensors, input: { ...input, weights: `${first}/weights`, biases: `${first}/biases` } };
+  return { source, tensors, input };
 }

@@ -22,12 +22,19 @@ interface WriterOptions {
   readonly dropsOut: boolean;
   /** Whether it always runs with one example. Default false. */
   readonly single?: boolean;
+  /** Whether dense layers are to take their matrices transposed, where a session keeps them so as well. Default false. */
+  readonly transposesDense?: boolean;
   /** Channels side by side in the runtime's blocked layout, where the writer may use it. Default 1: it may not. */
   readonly blockSize?: number;
   /** Batch normalizations that use the batch's own statistics. Default: none. */
   readonly ownStatistics?: ReadonlySet<string>;
   /** Nodes whose own values are asked for, so that they cannot disappear in others. */
   readonly kept?: Iterable<string>;
+  /**
+   * Gives the ONNX value of a variable where the graph holds its weights itself; then it also leaves to onnxruntime what that
+   * does with weights that it knows, such as folding batch normalization into them. Default: variables are inputs.
+   */
+  readonly weights?: (variable: string, dims: readonly number[]) => string;
 }
 
 /** The batch's own statistics of a normalization, where they leave an ONNX graph or enter it. */
@@ -44,6 +51,7 @@ export class GraphWriter implements LoweringContext {
   readonly onnx: OnnxGraph;
   readonly single: boolean;
   readonly blockSize: number;
+  readonly transposesDense: boolean;
   /** Values of nodes that this ONNX graph does not compute and takes as inputs. */
   readonly taken = new Set<string>();
   /** Variables that are inputs. */
@@ -71,6 +79,7 @@ export class GraphWriter implements LoweringContext {
     this.onnx = new OnnxGraph(graph.name);
     this.single = options.single ?? false;
     this.blockSize = options.blockSize ?? 1;
+    this.transposesDense = options.transposesDense ?? false;
     this.#graph = graph;
     this.#layouts = layouts;
     this.#options = options;
@@ -134,6 +143,7 @@ export class GraphWriter implements LoweringContext {
 
   readonly variable = (name: string): string => {
     this.variables.add(name);
+    if (this.#options.weights) return this.#options.weights(name, this.#layouts.dims(name));
     return this.onnx.input(name, 'float32', this.#layouts.dims(name));
   };
 
@@ -148,7 +158,7 @@ export class GraphWriter implements LoweringContext {
 
   readonly takeBatchNorm = (node: Conv2dNode): BatchNormNode | undefined => {
     const reader = this.#onlyReaders.get(node.name);
-    if (reader?.op !== 'batchNorm' || this.usesBatchStatistics(reader)) return undefined;
+    if (reader?.op !== 'batchNorm' || this.usesBatchStatistics(reader) || this.#options.weights) return undefined;
     this.#absorbed.add(reader.name);
     return reader;
   };
@@ -199,6 +209,11 @@ export class GraphWriter implements LoweringContext {
         : (lowerings[node.op] as Lowering<Node>).forward(this, node);
       this.#values.set(node.name, typeof result === 'string' ? { plain: result } : result);
     }
+  }
+
+  /** Has an ONNX value stand for a node, or for the graph's input, in all that is written from now on. */
+  set(name: string, value: string): void {
+    this.#values.set(name, { plain: value });
   }
 
   /** Makes the value of a node an output. */

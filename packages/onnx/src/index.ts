@@ -3,6 +3,7 @@ export { Layouts } from './layouts.js';
 export { isDense } from './lower-convolution.js';
 export type { GradientContext, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
 export { lowerings } from './lowerings.js';
+export { encodeExternalData, encodeFile, encodeMetadata, fileSize, type OnnxFile } from './onnx-file.js';
 export { OnnxGraph } from './onnx-graph.js';
 export {
   type Attribute,
@@ -14,7 +15,9 @@ export {
   type OnnxConstant,
   type OnnxModel,
   type OnnxNode,
+  type OnnxTensor,
   type OnnxValue,
+  onnxMessages,
   sentinel,
 } from './onnx-proto.js';
 export {

@@ -1,9 +1,10 @@
-import type { Graph, Shape } from '@graftjs/core';
+import { type Graph, kernelShape, type Shape } from '@graftjs/core';
 import { isDense } from './lower-convolution.js';
 
 /** How the engine keeps each variable: as TF-Slim has it, or a convolution's weights as OIHW. */
 export class Layouts {
-  readonly #shapes: ReadonlyMap<string, Shape>;
+  /** A convolution's weights with as many inputs as a group has. */
+  readonly #shapes: Map<string, Shape>;
   /** Convolution weights that are kept as OIHW. */
   readonly #turned = new Set<string>();
 
@@ -14,9 +15,11 @@ export class Layouts {
       ...graph.nodes.map(({ name, shape }) => [name, shape] as const),
     ]);
     for (const node of graph.nodes) {
-      if (node.op !== 'conv2d' || isDense(node, shapes.get(node.inputs[0]!)!, this.#shapes.get(node.weights)!))
-        continue;
+      if (node.op !== 'conv2d') continue;
+      const [input, weights] = [shapes.get(node.inputs[0]!)!, this.#shapes.get(node.weights)!];
+      if (isDense(node, input, weights)) continue;
       this.#turned.add(node.weights);
+      this.#shapes.set(node.weights, kernelShape(weights, input[2]!, node.groups));
     }
   }
 

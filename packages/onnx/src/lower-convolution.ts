@@ -20,7 +20,8 @@ function sizes(context: LoweringContext, node: Conv2dNode): Sizes {
  * `[h * w * in, out]`; all others are kept as ONNX's Conv takes them, OIHW.
  */
 export function isDense(node: Conv2dNode, input: Shape, weights: Shape): boolean {
-  return weights[0] === input[0] && weights[1] === input[1] && node.padding.every((size) => size === 0);
+  const isWhole = weights[0] === input[0] && weights[1] === input[1] && node.padding.every((size) => size === 0);
+  return isWhole && node.groups === 1;
 }
 
 /** `[N, c, h, w]` as rows `[N, h * w * c]`, in the order of HWIO. */
@@ -38,17 +39,20 @@ function toPicture(context: LoweringContext, rows: string, [height, width, chann
 }
 
 /** True for a 1x1 convolution of every place: a product of matrices. */
-function isPointwise(context: LoweringContext, { weights, strides, padding }: Conv2dNode): boolean {
+function isPointwise(context: LoweringContext, { weights, groups, strides, padding }: Conv2dNode): boolean {
   const [height, width] = context.variableShape(weights);
-  return height === 1 && width === 1 && strides[0] === 1 && strides[1] === 1 && padding.every((size) => size === 0);
+  const everywhere = strides[0] === 1 && strides[1] === 1 && padding.every((size) => size === 0);
+  return height === 1 && width === 1 && everywhere && groups === 1;
 }
 
 const dense: Lowering<Conv2dNode> = {
   forward(context, node) {
     const x = toRows(context, context.value(node.inputs[0]!), context.shape(node.inputs[0]!));
     const biases = context.takeBiases(node);
-    const inputs = [x, context.variable(node.weights), ...(biases ? [context.variable(biases)] : [])];
-    return toPicture(context, context.onnx.add('Gemm', inputs), node.shape);
+    const transB = context.transposesDense ? 1 : 0;
+    const weights = transB ? context.arranged(node.weights, 'transposed').value : context.variable(node.weights);
+    const inputs = [x, weights, ...(biases ? [context.variable(biases)] : [])];
+    return toPicture(context, context.onnx.add('Gemm', inputs, { transB }), node.shape);
   },
   backward(context, node, dy) {
     const { onnx } = context;
@@ -79,7 +83,7 @@ function inputGradient(
   dy: string,
 ): string {
   const { onnx } = context;
-  const { strides, dilations, padding } = node;
+  const { groups, strides, dilations, padding } = node;
   if (isPointwise(context, node)) {
     const [inputs, outputs] = [input[2]!, output[2]!];
     const weights = onnx.add('Reshape', [context.variable(node.weights), onnx.ints([outputs, inputs])]);
@@ -90,7 +94,7 @@ function inputGradient(
   const reach = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1);
   const pads = padding.map((size, side) => reach[side < 2 ? 0 : 1]! - 1 - size) as [number, number, number, number];
   const whole = strides[0] === 1 && strides[1] === 1 && pads.every((size) => size >= 0);
-  if (whole && output[0]! * output[1]! >= turning) {
+  if (whole && groups === 1 && output[0]! * output[1]! >= turning) {
     const { value: weights, blocks } = context.arranged(node.weights, 'turned');
     const attributes = { kernel_shape: kernel, pads: onnxPads(pads), dilations, strides };
     if (!blocks) return onnx.add('Conv', [dy, weights], attributes);
@@ -107,6 +111,7 @@ function inputGradient(
   return onnx.add('ConvTranspose', [dy, weights], {
     kernel_shape: kernel,
     pads: onnxPads(padding),
+    group: groups,
     strides,
     dilations,
     output_padding: rest,
@@ -125,20 +130,21 @@ function channelsFirst({ onnx, single }: GradientContext, value: string, channel
   return onnx.add('Transpose', [value], { perm: [1, 0, 2, 3] });
 }
 
-/** Products of matrices `[m, k]` and `[n, k]`, over their long axis. */
-const product = ({ onnx }: GradientContext, a: string, b: string) =>
-  onnx.add('MatMul', [a, onnx.add('Transpose', [b], { perm: [1, 0] })]);
+/** Products of matrices `[m, k]` and `[n, k]`, over their long axis; with groups, of as many `[groups, m, k]` and `[groups, n, k]`. */
+const product = ({ onnx }: GradientContext, a: string, b: string, groups = 1) =>
+  onnx.add('MatMul', [a, onnx.add('Transpose', [b], { perm: groups === 1 ? [1, 0] : [0, 2, 1] })]);
 
 /**
  * The gradient of the weights, OIHW: for each place of the kernel, the product of `dy` `[out, N * h * w]` with the input
- * shifted to that place `[in, N * h * w]`. Batch and place are one long axis, so that nothing is left to be summed.
+ * shifted to that place `[in, N * h * w]`, each group with its own. Batch and place are one long axis, so that nothing is left
+ * to be summed.
  */
 function weightsGradient(context: GradientContext, node: Conv2dNode, at: Sizes, dy: string): string {
-  const { strides, dilations } = node;
+  const { groups, strides, dilations } = node;
   const { input, output, kernel } = at;
-  const columns = input[2]! * elementCount(kernel) <= thin;
-  if (!columns && elementCount(output.slice(0, 2)) >= large && [...strides, ...dilations].every((size) => size === 1))
-    return fromRowsAndColumns(context, node, at, dy);
+  const columns = (input[2]! / groups) * elementCount(kernel) <= thin;
+  const plain = [groups, ...strides, ...dilations].every((size) => size === 1);
+  if (!columns && elementCount(output.slice(0, 2)) >= large && plain) return fromRowsAndColumns(context, node, at, dy);
   return fromPlaces(context, node, at, dy, columns);
 }
 
@@ -152,14 +158,19 @@ function fromPlaces(
 ): string {
   const { onnx } = context;
   const [height, width, channels] = [output[0]!, output[1]!, input[2]!];
-  const { strides, dilations, padding } = node;
+  const { groups, strides, dilations, padding } = node;
   const [top, bottom, left, right] = padding;
   const x = context.value(node.inputs[0]!);
   const padded = padding.some((size) => size > 0)
     ? onnx.add('Pad', [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])])
     : x;
   const picture = channelsFirst(context, padded, channels);
-  const gradient = onnx.add('Reshape', [channelsFirst(context, dy, output[2]!), onnx.ints([output[2]!, -1])]);
+  /** Rows of all places, those of a group together. */
+  const matrix = (value: string, rows: number) => {
+    const dims = groups === 1 ? [rows, -1] : [groups, rows / groups, -1];
+    return onnx.add('Reshape', [value, onnx.ints(dims)]);
+  };
+  const gradient = matrix(channelsFirst(context, dy, output[2]!), output[2]!);
 
   const shifted: string[] = [];
   for (let row = 0; row < kernel[0]; row++) {
@@ -171,16 +182,17 @@ function fromPlaces(
       );
     }
   }
-  const shape = onnx.ints([output[2]!, channels, ...kernel]);
+  const inputs = channels / groups;
+  const shape = onnx.ints([output[2]!, inputs, ...kernel]);
   if (joined) {
     const rows = shifted.map((value) => onnx.add('Reshape', [value, onnx.ints([channels, 1, -1])]));
     const columns = rows.length === 1 ? rows[0]! : onnx.add('Concat', rows, { axis: 1 });
-    const all = onnx.add('Reshape', [columns, onnx.ints([channels * elementCount(kernel), -1])]);
-    return onnx.add('Reshape', [product(context, gradient, all), shape]);
+    const all = matrix(columns, channels * elementCount(kernel));
+    return onnx.add('Reshape', [product(context, gradient, all, groups), shape]);
   }
   const places = shifted.map((value) => {
-    const one = product(context, gradient, onnx.add('Reshape', [value, onnx.ints([channels, -1])]));
-    return onnx.add('Reshape', [one, onnx.ints([output[2]!, channels, 1])]);
+    const one = product(context, gradient, matrix(value, channels), groups);
+    return onnx.add('Reshape', [one, onnx.ints([output[2]!, inputs, 1])]);
   });
   return onnx.add('Reshape', [places.length === 1 ? places[0]! : onnx.add('Concat', places, { axis: 2 }), shape]);
 }
@@ -231,18 +243,20 @@ function fromRowsAndColumns(
 const general: Lowering<Conv2dNode> = {
   forward(context, node) {
     const { onnx } = context;
+    const { groups } = node;
     const [height, width, inputs, outputs] = context.variableShape(node.weights);
     const attributes = {
       kernel_shape: [height!, width!],
+      group: groups,
       pads: onnxPads(node.padding),
       strides: node.strides,
       dilations: node.dilations,
     };
     const biases = context.takeBiases(node);
-    const batchNorm = biases ? undefined : context.takeBatchNorm(node);
+    const batchNorm = biases || groups > 1 ? undefined : context.takeBatchNorm(node);
     const added = biases ? [context.variable(biases)] : batchNorm ? [shiftOf(context, batchNorm)] : [];
     const x = node.inputs[0]!;
-    const fits = blocksOf([outputs!, inputs!], context.blockSize);
+    const fits = groups === 1 && blocksOf([outputs!, inputs!], context.blockSize);
     // Where nothing joins it, a product of matrices is as fast, and what reads it has it in the plain layout at once.
     if (!fits || (isPointwise(context, node) && added.length === 0)) {
       const weights = batchNorm

@@ -45,8 +45,12 @@ function covered(size: number, kernel: number, stride: number, before: number, w
 }
 
 export const lowerAvgPool: Lowering<AvgPoolNode> = {
-  forward: ({ onnx, value }, node) =>
-    onnx.add('AveragePool', [value(node.inputs[0]!)], { ...attributes(node), count_include_pad: 0 }),
+  forward({ onnx, value, blockedValue, isBlocked }, node) {
+    const [x] = node.inputs as [string];
+    const options = { ...attributes(node), count_include_pad: 0 };
+    if (!isBlocked(x)) return onnx.add('AveragePool', [value(x)], options);
+    return { blocked: onnx.blocked('AveragePool', [blockedValue(x)], { ...options, dilations: [1, 1] }) };
+  },
   /** Each element gets its windows' gradients, each divided by the elements that the window covers. */
   backward({ onnx, shape, wantsInput }, node, dy) {
     if (!wantsInput) return [undefined];
@@ -69,8 +73,11 @@ export const lowerAvgPool: Lowering<AvgPoolNode> = {
 const spatial = ({ onnx }: LoweringContext): string => onnx.ints([2, 3]);
 
 export const lowerMean: Lowering<MeanNode> = {
-  forward: (context, node) =>
-    context.onnx.add('ReduceMean', [context.value(node.inputs[0]!), spatial(context)], { keepdims: 1 }),
+  forward(context, node) {
+    const [x] = node.inputs as [string];
+    if (context.isBlocked(x)) return { blocked: context.onnx.blocked('GlobalAveragePool', [context.blockedValue(x)]) };
+    return context.onnx.add('ReduceMean', [context.value(x), spatial(context)], { keepdims: 1 });
+  },
   backward(context, node, dy) {
     if (!context.wantsInput) return [undefined];
     const { onnx } = context;

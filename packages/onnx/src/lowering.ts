@@ -38,6 +38,8 @@ export interface LoweringContext {
   takeRelu(node: Conv2dNode): boolean;
   /** Channels side by side in the runtime's blocked layout, `[N, c / b, h, w, b]`; 1 where there is none. */
   readonly blockSize: number;
+  /** True where dense layers take their matrices as `transposed`. */
+  readonly transposesDense: boolean;
   /** `value` in that layout. */
   blockedValue(name: string): string;
   /** True where a value is in that layout already. */

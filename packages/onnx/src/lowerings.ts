@@ -1,7 +1,7 @@
 import { elementCount, type LrnNode, type ReshapeNode } from '@graftjs/core';
 import { lowerBatchNorm } from './lower-batch-norm.js';
 import { lowerConvolution } from './lower-convolution.js';
-import { lowerAdd, lowerConcat } from './lower-joins.js';
+import { lowerAdd, lowerConcat, lowerPad, lowerSlice } from './lower-joins.js';
 import { lowerAvgPool, lowerMaxPool, lowerMean } from './lower-pooling.js';
 import type { Lowering, LoweringContext, Lowerings } from './lowering.js';
 import { float } from './onnx-proto.js';
@@ -68,6 +68,8 @@ export const lowerings: Lowerings = {
   batchNorm: lowerBatchNorm,
   add: lowerAdd,
   concat: lowerConcat,
+  slice: lowerSlice,
+  pad: lowerPad,
   maxPool: lowerMaxPool,
   avgPool: lowerAvgPool,
   mean: lowerMean,
@@ -87,10 +89,12 @@ export const lowerings: Lowerings = {
     forward({ onnx, value }, { inputs, mean, scale }) {
       const pixels = onnx.add('Cast', [value(inputs[0]!)], { to: 1 });
       const centred = onnx.add('Sub', [pixels, onnx.floats(mean, [mean.length, 1, 1])]);
-      return scale === 1 ? centred : onnx.add('Mul', [centred, onnx.floats([scale], [])]);
+      return scale.every((factor) => factor === 1)
+        ? centred
+        : onnx.add('Mul', [centred, onnx.floats(scale, [scale.length, 1, 1])]);
     },
     backward: ({ onnx, wantsInput }, { scale }, dy) => [
-      wantsInput ? onnx.add('Mul', [dy, onnx.floats([scale], [])]) : undefined,
+      wantsInput ? onnx.add('Mul', [dy, onnx.floats(scale, [scale.length, 1, 1])]) : undefined,
     ],
   },
   bias: {

@@ -5,7 +5,9 @@ import {
   type elementType,
   encodeModel,
   type OnnxConstant,
+  type OnnxModel,
   type OnnxNode,
+  type OnnxTensor,
   type OnnxValue,
 } from './onnx-proto.js';
 
@@ -16,6 +18,7 @@ export class OnnxGraph {
   readonly #inputs = new Map<string, OnnxValue>();
   readonly #outputs = new Map<string, OnnxValue>();
   readonly #constants = new Map<string, OnnxConstant>();
+  readonly #tensors = new Map<string, OnnxTensor>();
   /** Values that are outputs, and the names that they have as such. */
   readonly #renamed = new Map<string, string>();
 
@@ -24,8 +27,8 @@ export class OnnxGraph {
   }
 
   /** Declares an input; declaring it again is no error. */
-  input(name: string, type: keyof typeof elementType, dims: readonly Dimension[]): string {
-    this.#inputs.set(name, { name, type, dims });
+  input(name: string, type: keyof typeof elementType, dims: readonly Dimension[], description?: string): string {
+    this.#inputs.set(name, { name, type, dims, ...(description !== undefined && { description }) });
     return name;
   }
 
@@ -33,8 +36,14 @@ export class OnnxGraph {
    * Makes a value an output under a name of its own. The node that gives the value writes it there at once, where an
    * Identity would first make a copy.
    */
-  output(value: string, name: string, type: keyof typeof elementType, dims: readonly Dimension[]): void {
-    this.#outputs.set(name, { name, type, dims });
+  output(
+    value: string,
+    name: string,
+    type: keyof typeof elementType,
+    dims: readonly Dimension[],
+    description?: string,
+  ): void {
+    this.#outputs.set(name, { name, type, dims, ...(description !== undefined && { description }) });
     const given = this.#nodes.some(({ outputs }) => outputs.includes(value));
     if (given && !this.#renamed.has(value)) this.#renamed.set(value, name);
     else this.#nodes.push({ opType: 'Identity', domain: '', name, inputs: [value], outputs: [name], attributes: {} });
@@ -73,22 +82,37 @@ export class OnnxGraph {
     return this.#constant(`floats_${dims.join('x')}_${values.join('_')}`, 'float32', dims, new Float32Array(values));
   }
 
+  /** Declares a constant that is read when the file is written; declaring it again is no error. */
+  tensor(tensor: OnnxTensor): string {
+    this.#tensors.set(tensor.name, tensor);
+    return tensor.name;
+  }
+
+  /** All that were declared. */
+  get tensors(): readonly OnnxTensor[] {
+    return [...this.#tensors.values()];
+  }
+
   #constant(name: string, type: keyof typeof elementType, dims: readonly number[], values: ArrayBufferView): string {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.#constants.set(name, { name, type, dims, bytes });
     return name;
   }
 
-  /** @param guarded whether the file has the output `sentinel` */
-  encode(guarded = false): Uint8Array {
+  /** What was written so far, without its tensors. */
+  model(): OnnxModel {
     const rename = (names: readonly string[]) => names.map((name) => this.#renamed.get(name) ?? name);
-    return encodeModel({
+    return {
       name: this.#name,
       nodes: this.#nodes.map((node) => ({ ...node, inputs: rename(node.inputs), outputs: rename(node.outputs) })),
       inputs: [...this.#inputs.values()],
       outputs: [...this.#outputs.values()],
       constants: [...this.#constants.values()],
-      guarded,
-    });
+    };
+  }
+
+  /** @param guarded whether the file has the output `sentinel` */
+  encode(guarded = false): Uint8Array {
+    return encodeModel({ ...this.model(), guarded });
   }
 }

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/light.js';
 
 /** Element types by ONNX's numbers (`TensorProto.DataType`). */
-export const elementType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
+export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 
 /** An attribute of a node as JavaScript has it: whole numbers, `float(x)`, text, or lists of whole numbers. */
 export type Attribute = number | string | readonly number[] | { readonly float: number };
@@ -25,6 +25,8 @@ export interface OnnxValue {
   readonly name: string;
   readonly type: keyof typeof elementType;
   readonly dims: readonly Dimension[];
+  /** For people. */
+  readonly description?: string;
 }
 
 export interface OnnxConstant {
@@ -33,6 +35,12 @@ export interface OnnxConstant {
   readonly dims: readonly number[];
   /** Little-endian, row-major. */
   readonly bytes: Uint8Array;
+}
+
+/** A constant whose values are had only when a file is written: weights. */
+export interface OnnxTensor extends Omit<OnnxConstant, 'bytes'> {
+  /** All of its bytes, little-endian and row-major, in pieces; a piece may be reused once the next is asked for. */
+  pieces(): AsyncIterable<Uint8Array>;
 }
 
 export interface OnnxModel {
@@ -45,17 +53,20 @@ export interface OnnxModel {
   readonly guarded?: boolean;
 }
 
-/** The part of onnx.proto (IR version 10) that Graft writes, with its own field names and numbers. */
-const root = protobuf.Root.fromJSON({
+/** The part of onnx.proto (IR version 10) that Graft writes, with its own field names and numbers; `lookupType('ModelProto')`. */
+export const onnxMessages = protobuf.Root.fromJSON({
   nested: {
     ModelProto: {
       fields: {
         irVersion: { type: 'int64', id: 1 },
         producerName: { type: 'string', id: 2 },
+        docString: { type: 'string', id: 6 },
         graph: { type: 'GraphProto', id: 7 },
         opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+        metadataProps: { rule: 'repeated', type: 'StringStringEntryProto', id: 14 },
       },
     },
+    StringStringEntryProto: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
     GraphProto: {
       fields: {
@@ -92,9 +103,17 @@ const root = protobuf.Root.fromJSON({
         dataType: { type: 'int32', id: 2 },
         name: { type: 'string', id: 8 },
         rawData: { type: 'bytes', id: 9 },
+        externalData: { rule: 'repeated', type: 'StringStringEntryProto', id: 13 },
+        dataLocation: { type: 'int32', id: 14 },
       },
     },
-    ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
+    ValueInfoProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        type: { type: 'TypeProto', id: 2 },
+        docString: { type: 'string', id: 3 },
+      },
+    },
     TypeProto: {
       fields: { tensorType: { type: 'Tensor', id: 1 }, sequenceType: { type: 'Sequence', id: 4 } },
       nested: {
@@ -109,7 +128,7 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-const ModelProto = root.lookupType('ModelProto');
+const ModelProto = onnxMessages.lookupType('ModelProto');
 
 /** `AttributeProto.AttributeType`. */
 const attributeType = { float: 1, int: 2, string: 3, ints: 7 };
@@ -121,9 +140,10 @@ function attribute(name: string, value: Attribute): Record<string, unknown> {
   return { name, type: attributeType.ints, ints: [...value] };
 }
 
-function valueInfo({ name, type, dims }: OnnxValue): Record<string, unknown> {
+function valueInfo({ name, type, dims, description }: OnnxValue): Record<string, unknown> {
   const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: elementType[type], shape: { dim } } } };
+  const docString = description === undefined ? {} : { docString: description };
+  return { name, type: { tensorType: { elemType: elementType[type], shape: { dim } } }, ...docString };
 }
 
 /** The domain of onnxruntime's operations on pictures whose channels are kept in blocks: `[N, c / b, h, w, b]`. */
@@ -145,37 +165,46 @@ const sentinelInfo = {
   type: { sequenceType: { elemType: { tensorType: { elemType: elementType.float32 } } } },
 };
 
-/** The bytes of an ONNX file (ModelProto), operator set 21. */
+/** The version of the format (`IR_VERSION`) and of the operators that Graft writes. */
+export const irVersion = 10;
+export const operatorSet = 21;
+
+/** A GraphProto, as protobufjs takes it. */
+export function graphMessage(model: OnnxModel): Record<string, unknown> {
+  return {
+    name: model.name,
+    node: [...(model.guarded ? [sentinelNode] : []), ...model.nodes].map(
+      ({ opType, domain, name, inputs, outputs, attributes }) => ({
+        input: [...inputs],
+        output: [...outputs],
+        name,
+        opType,
+        domain,
+        attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+      }),
+    ),
+    initializer: model.constants.map(({ name, type, dims, bytes }) => ({
+      dims: [...dims],
+      dataType: elementType[type],
+      name,
+      rawData: bytes,
+    })),
+    input: model.inputs.map(valueInfo),
+    output: [...(model.guarded ? [sentinelInfo] : []), ...model.outputs.map(valueInfo)],
+  };
+}
+
+/** The bytes of an ONNX file (ModelProto) whose weights are inputs, for onnxruntime. `encodeFile` is for files with weights. */
 export function encodeModel(model: OnnxModel): Uint8Array {
   const message = {
-    irVersion: 10,
+    irVersion,
     producerName: 'graft',
     opsetImport: [
-      { domain: '', version: 21 },
+      { domain: '', version: operatorSet },
       { domain: 'com.microsoft', version: 1 },
       ...(model.nodes.some(({ domain }) => domain === blockedDomain) ? [{ domain: blockedDomain, version: 1 }] : []),
     ],
-    graph: {
-      name: model.name,
-      node: [...(model.guarded ? [sentinelNode] : []), ...model.nodes].map(
-        ({ opType, domain, name, inputs, outputs, attributes }) => ({
-          input: [...inputs],
-          output: [...outputs],
-          name,
-          opType,
-          domain,
-          attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
-        }),
-      ),
-      initializer: model.constants.map(({ name, type, dims, bytes }) => ({
-        dims: [...dims],
-        dataType: elementType[type],
-        name,
-        rawData: bytes,
-      })),
-      input: model.inputs.map(valueInfo),
-      output: [...(model.guarded ? [sentinelInfo] : []), ...model.outputs.map(valueInfo)],
-    },
+    graph: graphMessage(model),
   };
   return ModelProto.encode(ModelProto.create(message)).finish();
 }

@@ -3,9 +3,10 @@ import type { BatchNormNode, Shape } from '@graftjs/core';
 /**
  * Another form of a convolution's weights, which the engine makes itself where onnxruntime has to be fed with weights that
  * change: `blocked` as its blocked convolutions take them; `turned` for the gradient of the input, `[in, out, kh, kw]`
- * with each kernel reversed, blocked where it can be.
+ * with each kernel reversed, blocked where it can be; `transposed` for a dense layer's matrix as `[out, in]`, by which few
+ * rows are multiplied faster.
  */
-export type Arrangement = 'blocked' | 'turned';
+export type Arrangement = 'blocked' | 'turned' | 'transposed';
 
 /** How many channels of the input and of the output are side by side in blocked weights `[out, in, kh, kw]`. */
 export interface Blocks {
@@ -26,6 +27,7 @@ export function blocksOf([outputs, inputs]: Shape, blockSize: number): Blocks | 
 
 /** The dims of weights in an arrangement, whatever the order of their elements. */
 export function arrangedDims(dims: Shape, arrangement: Arrangement): Shape {
+  if (arrangement === 'transposed') return [dims[1]!, dims[0]!];
   const [outputs, inputs, ...kernel] = dims as readonly [number, number, number, number];
   return arrangement === 'turned' ? [inputs, outputs, ...kernel] : dims;
 }

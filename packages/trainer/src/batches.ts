@@ -1,8 +1,22 @@
-import { DataError, type PictureModule, type Split } from '@graftjs/core';
+import {
+  DataError,
+  type MaskSplit,
+  type Picture,
+  type PictureModule,
+  type PictureSource,
+  type Split,
+} from '@graftjs/core';
 import type { PictureWorkers } from './picture-workers.js';
+import { type PlannedBatch, type PlanOptions, planBatches, stepsPerEpoch } from './plan-batches.js';
 import { prefetched } from './prefetched.js';
 import { createRandom, shuffled } from './random.js';
-import { type Preparation, readPictures, threadsFor } from './read-pictures.js';
+import {
+  type MaskPreparation,
+  type Preparation,
+  readMaskedPictures,
+  readPictures,
+  threadsFor,
+} from './read-pictures.js';
 import { stream } from './streams.js';
 
 /** Pictures ready for a network, and their classes. */
@@ -15,16 +29,17 @@ export interface PictureBatch {
 }
 
 /** A step's batch, or one of those whose gradients it accumulates. */
-export interface TrainingBatch extends PictureBatch {
+export interface TrainingBatch extends PictureBatch, PlannedBatch {
   /** How much each picture counts in the step's loss: its class's weight / the number of pictures of the step. */
   readonly weights: Float32Array;
-  /** Updates before it. */
-  readonly step: number;
-  readonly epoch: number;
-  /** Whether the update comes after it. */
-  readonly endsStep: boolean;
-  /** For dropout. */
-  readonly seed: number;
+}
+
+/** A batch of training for segmentation. */
+export interface MaskTrainingBatch extends PlannedBatch {
+  /** NHWC bytes, `indices.length * size * size * 3`. */
+  readonly inputs: Uint8Array;
+  /** What each pixel shows: `indices.length * size * size` labels, void among them. */
+  readonly masks: Uint8Array;
 }
 
 /** What a split's pictures give at the end of a frozen prefix. */
@@ -53,22 +68,16 @@ export interface BatchOptions extends Omit<Preparation, 'chance'> {
 }
 
 /** Which steps of a run to give batches for. */
-export interface TrainingBatchOptions extends BatchOptions {
-  readonly seed: number;
-  /** Batches of a step, whose pictures are those of one batch so many times as large. Default 1. */
-  readonly accumulate?: number;
+export interface TrainingBatchOptions extends BatchOptions, PlanOptions {
   /** By label. Default: 1 each. See `resolveClassWeights`. */
   readonly classWeights?: Float32Array;
-  /** The first step; default 0. */
-  readonly from?: number;
-  /** The step after the last. */
-  readonly to: number;
 }
 
-/** Steps of an epoch; the last one is smaller where the pictures do not fill it. */
-export function stepsPerEpoch(pictures: number, batchSize: number, accumulate = 1): number {
-  return Math.ceil(pictures / (batchSize * accumulate));
-}
+/** The same for pictures with masks. */
+export interface MaskTrainingBatchOptions
+  extends Omit<MaskPreparation, 'chance'>,
+    PlanOptions,
+    Pick<BatchOptions, 'prefetch'> {}
 
 const limitModule = (module: PictureModule, original: (index: number) => number): PictureModule => ({
   url: module.url,
@@ -80,20 +89,23 @@ const limitModule = (module: PictureModule, original: (index: number) => number)
  * same seed gives the same pictures, and a larger limit those of a smaller one and more. Without a limit, or with one
  * that is not below the number of pictures, the split itself.
  */
-export function limitSplit(split: Split, limit: number | undefined, seed: number): Split {
-  const count = split.labels.length;
+export function limitSplit(split: Split, limit: number | undefined, seed: number): Split;
+export function limitSplit(split: MaskSplit, limit: number | undefined, seed: number): MaskSplit;
+export function limitSplit(split: Split | MaskSplit, limit: number | undefined, seed: number): Split | MaskSplit {
+  const count = 'labels' in split ? split.labels.length : split.count;
   if (limit === undefined || limit >= count) return split;
   const kept = shuffled(count, createRandom(seed, stream.limit)).slice(0, limit).sort();
   const original = (index: number): number => {
     if (index in kept) return kept[index]!;
     throw new DataError('data/no-picture', `There is no picture ${index}: this split is limited to 0 to ${limit - 1}.`);
   };
-  return {
-    labels: Int32Array.from(kept, (index) => split.labels[index]!),
-    id: (index) => split.id(original(index)),
-    read: async (index) => split.read(original(index)),
-    ...(split.module && { module: limitModule(split.module, original) }),
-  };
+  const limited = <P extends Picture>(source: PictureSource<P>): PictureSource<P> => ({
+    id: (index) => source.id(original(index)),
+    read: async (index) => source.read(original(index)),
+    ...(source.module && { module: limitModule(source.module, original) }),
+  });
+  if ('labels' in split) return { ...limited(split), labels: Int32Array.from(kept, (index) => split.labels[index]!) };
+  return { ...limited(split), count: limit };
 }
 
 const labelsAt = (split: Split, indices: Uint32Array): Int32Array =>
@@ -106,7 +118,8 @@ const preparationOf = ({ size, preprocessing, workers }: BatchOptions): Preparat
 });
 
 /** Batches that are prepared ahead: threads need more than one, or those that are done with it would wait for the slowest. */
-const aheadOf = (options: BatchOptions): number => options.prefetch ?? (threadsFor(options) ? 2 : 1);
+const aheadOf = (options: Parameters<typeof threadsFor>[0] & Pick<BatchOptions, 'prefetch'>): number =>
+  options.prefetch ?? (threadsFor(options) ? 2 : 1);
 
 /**
  * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every picture once, in an order of its own. What a step gets
@@ -114,28 +127,33 @@ const aheadOf = (options: BatchOptions): number => options.prefetch ?? (threadsF
  * on the step), so a run goes on from any step as if it had never stopped.
  */
 export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
-  const { batchSize = 32, accumulate = 1, features, classWeights, seed, from = 0, to } = options;
+  const { features, classWeights, seed } = options;
   const preparation = preparationOf(options);
-  const count = split.labels.length;
-  const steps = stepsPerEpoch(count, batchSize, accumulate);
-  const epochBatches = stepsPerEpoch(count, batchSize);
-  const firstBatch = (step: number) => Math.floor(step / steps) * epochBatches + (step % steps) * accumulate;
-  let order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
-  yield* prefetched(firstBatch(from), firstBatch(to), aheadOf(options), async (place) => {
-    const epoch = Math.floor(place / epochBatches);
-    const batch = place % epochBatches;
-    const step = epoch * steps + Math.floor(batch / accumulate);
-    if (order.epoch !== epoch) order = { epoch, indices: shuffled(count, createRandom(seed, stream.order, epoch)) };
-    const indices = order.indices.slice(batch * batchSize, (batch + 1) * batchSize);
-    const stepStart = (step % steps) * accumulate * batchSize;
-    const stepPictures = Math.min(accumulate * batchSize, count - stepStart);
+  const plan = planBatches(split.labels.length, options);
+  yield* prefetched(plan.from, plan.to, aheadOf(options), async (place) => {
+    const planned = plan.at(place);
+    const { indices, epoch, step } = planned;
     const labels = labelsAt(split, indices);
+    const stepPictures = plan.stepPictures(step);
     const weights = Float32Array.from(labels, (label) => (classWeights?.[label] ?? 1) / stepPictures);
     const inputs = await (features?.read(indices) ??
       readPictures(split, indices, { ...preparation, chance: { seed, epoch } }));
-    const dropoutSeed = createRandom(seed, stream.dropout, place).below(2 ** 32);
-    const endsStep = place + 1 === firstBatch(step + 1);
-    return { inputs, labels, weights, indices, step, epoch, endsStep, seed: dropoutSeed };
+    return { ...planned, inputs, labels, weights };
+  });
+}
+
+/** The same for pictures with masks. */
+export async function* maskTrainingBatches(
+  split: MaskSplit,
+  options: MaskTrainingBatchOptions,
+): AsyncGenerator<MaskTrainingBatch> {
+  const { size, preprocessing, workers, seed } = options;
+  const plan = planBatches(split.count, options);
+  yield* prefetched(plan.from, plan.to, aheadOf(options), async (place) => {
+    const planned = plan.at(place);
+    const chance = { seed, epoch: planned.epoch };
+    const preparation = { size, preprocessing, chance, ...(workers !== undefined && { workers }) };
+    return { ...planned, ...(await readMaskedPictures(split, planned.indices, preparation)) };
   });
 }
 

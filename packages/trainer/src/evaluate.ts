@@ -4,6 +4,9 @@ import { checkClasses, checkSplit, pictureSize } from './check-inputs.js';
 import { ClassificationMetrics, type Evaluation } from './metrics.js';
 import type { PictureWorkers } from './picture-workers.js';
 
+/** What gives logits for pictures. */
+export type Classifier = Pick<Session, 'graph' | 'predict'>;
+
 /** How a split is evaluated. */
 export interface EvaluateOptions {
   readonly preprocessing: Preprocessing;
@@ -25,7 +28,7 @@ export interface EvaluateOptions {
  * @throws RunError `run/not-finite` where a logit is NaN or infinite; DataError for an empty split or a damaged picture
  */
 export async function evaluate(
-  session: Session,
+  session: Classifier,
   split: Split,
   classes: readonly string[],
   options: EvaluateOptions,

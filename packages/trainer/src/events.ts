@@ -1,4 +1,5 @@
-import type { GraftError, Graph, OpenDataset, RestoreRow } from '@graftjs/core';
+import type { GraftError, Graph, Normalization, OpenDataset, RestoreRow } from '@graftjs/core';
+import type { ModeComparison } from './compare-modes.js';
 import type { Evaluation } from './metrics.js';
 import type { RunRecord } from './run-config.js';
 import type { Translation } from './translate-names.js';
@@ -22,6 +23,8 @@ export type RunEvent =
       readonly rows: readonly RestoreRow[];
       /** How the checkpoint's names became the graph's. */
       readonly translation: Translation;
+      /** What pictures are normalized by, where the checkpoint's source does it otherwise than the backbone. */
+      readonly normalization?: Normalization;
     }
   /** A newer checkpoint of the resumed run could not be read; an older one takes its place. */
   | { readonly type: 'unreadable'; readonly path: string; readonly error: GraftError }
@@ -40,6 +43,8 @@ export type RunEvent =
     }
   /** The network begins with a frozen part, and what it gives is computed once a picture, or why not. After `start`. */
   | ({ readonly type: 'frozen' } & FrozenPrefix)
+  /** Batch normalization's statistics are computed anew, before the first step. */
+  | { readonly type: 'recalibrating'; readonly done: number; readonly count: number }
   /** The features of that part, as they are computed or found. */
   | { readonly type: 'features'; readonly split: 'train' | 'test'; readonly done: number; readonly count: number }
   | {
@@ -51,7 +56,7 @@ export type RunEvent =
       readonly epoch: number;
       /** Softmax cross-entropy, the mean over the step's pictures, with class weights and smoothed labels. */
       readonly loss: number;
-      /** With weight decay. */
+      /** With the losses of auxiliary outputs and weight decay. */
       readonly totalLoss: number;
       readonly learningRate: number;
       /** From the wait for the first batch to the end of the update. */
@@ -64,6 +69,8 @@ export type RunEvent =
       readonly step: number;
       readonly epoch: number;
       readonly result: Evaluation;
+      /** Where training normalizes by the batch: whether that and use come to the same, on the last step's pictures. */
+      readonly modes?: ModeComparison;
       /** Whether it is better than all before it. */
       readonly best: boolean;
     }

@@ -1,39 +1,40 @@
 import {
   BACKBONE,
   CHECKPOINT_FORMAT,
-  type CheckpointReader,
   type Container,
   ENGINE,
   type FileSystem,
   type GraftError,
   type Graph,
   pick,
-  planRestore,
-  type RestoreRow,
   RunError,
   resolve,
+  withNormalization,
 } from '@graftjs/core';
-import { type FeatureSource, stepsPerEpoch } from './batches.js';
+import { applyBatchNormPolicy } from './batch-norm-policy.js';
+import { prepareFeatures, recalibrateRun } from './before-steps.js';
+import { checkFolded } from './check-folded.js';
 import { checkClasses, pictureSize } from './check-inputs.js';
 import { resolveClassWeights } from './class-weights.js';
-import type { FeatureCache } from './feature-cache.js';
+import { type Closing, closingAll } from './closing-all.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
 import { optimizers } from './optimizers/optimizers.js';
 import type { PictureWorkers } from './picture-workers.js';
+import { stepsPerEpoch } from './plan-batches.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { selectTrainable } from './regimes.js';
-import { openCheckpoint, restoreVariables } from './restore.js';
+import { restoreVariables } from './restore.js';
 import { parseRunConfig, type RunConfig, type RunConfigInput, type RunRecord } from './run-config.js';
 import { RunFolder } from './run-folder.js';
 import type { RunOptions } from './run-options.js';
 import { buildGraph, checkSameClasses, openRunData, type RunDataset, resolveModel } from './run-parts.js';
 import { openRunSessions, type RunSessions } from './run-sessions.js';
-import type { RunState } from './run-state.js';
+import type { RunState, StepScores } from './run-state.js';
 import { Saver } from './saver.js';
 import { createSchedule } from './schedules.js';
+import { openStartingWeights, type StartingWeights } from './starting-weights.js';
 import { initialState, TrainingLoop } from './training-loop.js';
-import { translateNames } from './translate-names.js';
 import type { Weights } from './weights.js';
 
 /** What a run came to. */
@@ -45,19 +46,7 @@ export interface RunResult {
   /** Of the last step, without weight decay. */
   readonly loss: number;
   /** On `test`, of the weights that `openRun` opens: with `earlyStop` the best, else the last. */
-  readonly metrics: Scores;
-}
-
-/** Things that have to be closed, last opened first. */
-type Closing = (() => Promise<void>)[];
-
-async function closingAll<T>(work: (closing: Closing) => Promise<T>): Promise<T> {
-  const closing: Closing = [];
-  try {
-    return await work(closing);
-  } finally {
-    for (const close of closing.reverse()) await close();
-  }
+  readonly metrics: Scores & Pick<StepScores, 'modes'>;
 }
 
 const pictures = ({ splits: { train, test } }: RunDataset): number[] => [train.labels.length, test.labels.length];
@@ -80,38 +69,32 @@ function planSteps(config: RunConfig, data: RunDataset) {
   return { epochSteps, totalSteps, schedule: createSchedule(config.schedule, { ...config, totalSteps }) };
 }
 
-interface Start {
-  /** By the graph's names. */
-  readonly reader: CheckpointReader;
-  readonly rows: readonly RestoreRow[];
-}
+/** What a run's weights start from; without a reader all begins anew. */
+type Start = Pick<StartingWeights, 'rows' | 'normalization'> & Partial<StartingWeights>;
 
 /** Opens what a run's weights start from, and plans what is taken of it. */
 async function openStart(
-  config: RunConfig,
+  { model, checkpoint }: RunConfig,
   graph: Graph,
   container: Container,
   { files, onEvent }: RunOptions,
   closing: Closing,
-): Promise<Start | undefined> {
-  if (!config.checkpoint) return undefined;
-  const { path, ...selection } = config.checkpoint;
-  const reader = await openCheckpoint(path, container, files);
+): Promise<Start> {
+  if (!checkpoint) return { rows: [] };
+  const start = await openStartingWeights({ model, checkpoint }, graph, container, files);
+  const { reader, ...taken } = start;
   closing.push(() => reader.close());
-  const { nameMaps } = resolve(container, BACKBONE, config.model.name);
-  const translation = translateNames(reader, graph, nameMaps);
-  const rows = planRestore(graph.variables, translation.reader.tensors, selection, translation.nameOf);
-  onEvent?.({ type: 'restored', path, rows, translation });
-  return { reader: translation.reader, rows };
+  onEvent?.({ type: 'restored', path: checkpoint.path, ...taken });
+  return start;
 }
 
 /** Gives every variable its first value: the checkpoint's, or one drawn by the seed. */
-async function writeStart(weights: Weights, start: Start | undefined, seed: number): Promise<void> {
-  const restored = new Set(start?.rows.filter(({ status }) => status === 'restored').map(({ name }) => name));
+async function writeStart(weights: Weights, { reader, rows }: Start, seed: number): Promise<void> {
+  const restored = new Set(rows.filter(({ status }) => status === 'restored').map(({ name }) => name));
   for (const variable of weights.graph.variables) {
     if (!restored.has(variable.name)) weights.write(variable.name, initialValue(variable, seed));
   }
-  if (start) await restoreVariables(weights, start.reader, restored);
+  if (reader) await restoreVariables(weights, reader, restored);
 }
 
 /** Who prepares a run's pictures: threads where they can be started, else this one, with so many read at the same time. */
@@ -124,26 +107,6 @@ function startRunWorkers(
   const threads = startWorkers(workers);
   closing.push(() => threads.close());
   return threads;
-}
-
-/** What the frozen part gives of both splits, computed where it is not known yet. */
-async function prepareFeatures(
-  { run, cache }: { run: RunFolder; cache: FeatureCache },
-  { splits }: RunDataset,
-  { onEvent, signal }: RunOptions,
-): Promise<{ train: FeatureSource; test: FeatureSource }> {
-  const prepare = (name: 'train' | 'test') => {
-    const count = splits[name].labels.length;
-    const onProgress = (done: number) => onEvent?.({ type: 'features', split: name, done, count });
-    return cache.prepare(splits[name], { onProgress, ...(signal && { signal }) });
-  };
-  try {
-    return { train: await prepare('train'), test: await prepare('test') };
-  } catch (cause) {
-    if (!signal?.aborted) throw cause;
-    const message = `Stopped before a step was done. Go on with: graft finetune --resume ${run.path}`;
-    throw new RunError('run/aborted', message, { cause, details: { run: run.path } });
-  }
 }
 
 interface RunningParts {
@@ -176,8 +139,9 @@ async function runLoop(
     skipped: data.skipped,
   });
   if (frozen) onEvent?.({ type: 'frozen', ...frozen });
-  const features = cache && (await prepareFeatures({ run, cache }, data, options));
   const preprocessing = createPreprocessing(run.record.augment);
+  if (state.step === 0) await recalibrateRun({ run, sessions, workers }, preprocessing, data, options);
+  const features = cache && (await prepareFeatures({ run, cache }, data, options));
   const classWeights = resolveClassWeights(run.record.classWeights, data.classes, train.labels);
   const weighting = classWeights && { classWeights };
   const optional = {
@@ -226,16 +190,23 @@ export function finetune(
     const model = resolveModel(config, backbone, data.classes.length);
     planSteps(config, data);
     resolveClassWeights(config.classWeights, data.classes, data.splits.train.labels);
-    const graph = buildGraph({ model }, container);
-    pictureSize(graph);
-    checkClasses(graph, data.classes);
-    const start = await openStart(config, graph, container, options, closing);
-    const trained = selectTrainable(graph, config.train, start?.rows);
-    const record: RunRecord = { ...config, model, classes: [...data.classes], trained };
+    const own = buildGraph({ model }, container);
+    pictureSize(own);
+    checkClasses(own, data.classes);
+    const start = await openStart(config, own, container, options, closing);
+    const { rows, normalization } = start;
+    const graph = normalization ? withNormalization(own, normalization) : own;
+    const record: RunRecord = {
+      ...config,
+      model: { ...model, ...(normalization && { normalization }) },
+      classes: [...data.classes],
+      trained: applyBatchNormPolicy(graph, selectTrainable(graph, config.train, rows), config.batchNorm),
+    };
     const workers = startRunWorkers(record, options, closing);
     const sessions = await openRunSessions(record, graph, container, pictures(data), options, workers);
     closing.push(() => sessions.close());
     await writeStart(sessions.weights, start, config.seed);
+    checkFolded(sessions.weights, record.trained, record.batchNorm);
     const lock = await RunFolder.lock(folder, files);
     closing.push(() => lock.release());
     const run = await RunFolder.create(folder, record, files);

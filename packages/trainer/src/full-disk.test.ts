@@ -2,9 +2,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { slimV2 } from '@graftjs/ckpt-slim';
-import type { FileSystem, GraftError } from '@graftjs/core';
+import type { GraftError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { diskOf } from '../test/disk-of.js';
 import { remainsOf } from '../test/remains.js';
 import { temporaryFolder, tinyConfig, tinyContainer } from '../test/tiny.js';
 import { finetune, resume } from './finetune.js';
@@ -19,39 +20,6 @@ const config = {
   movingAverageDecay: 0.9,
 } satisfies RunConfigInput;
 const lastStep = 21;
-
-/** A disk that has room for so many bytes more. */
-function diskOf(room: number): FileSystem & { readonly used: number } {
-  let used = 0;
-  /** What of some bytes still fits, and the error for the rest. */
-  const fill = (bytes: Uint8Array): { fitting: Uint8Array; full?: Error } => {
-    const fitting = bytes.subarray(0, Math.max(0, room - used));
-    used += fitting.length;
-    if (fitting.length === bytes.length) return { fitting };
-    return { fitting, full: Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }) };
-  };
-  return {
-    ...nodeFileSystem,
-    get used() {
-      return used;
-    },
-    write(path, chunks) {
-      const limited = async function* () {
-        for await (const chunk of chunks) {
-          const { fitting, full } = fill(chunk);
-          yield fitting;
-          if (full) throw full;
-        }
-      };
-      return nodeFileSystem.write(path, limited());
-    },
-    async append(path, bytes) {
-      const { fitting, full } = fill(bytes);
-      await nodeFileSystem.append(path, fitting);
-      if (full) throw full;
-    },
-  };
-}
 
 const failureOf = (run: Promise<unknown>): Promise<GraftError> =>
   run.then(

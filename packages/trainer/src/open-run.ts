@@ -11,10 +11,12 @@ import {
   type Session,
   UsageError,
 } from '@graftjs/core';
+import { type CheckpointVariables, openVariables } from './checkpoint-variables.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import type { RunRecord } from './run-config.js';
 import { RunFolder } from './run-folder.js';
 import { buildGraph, checkSameClasses, openRunData, type RunDataset } from './run-parts.js';
+import type { StepScores } from './run-state.js';
 import { Saver } from './saver.js';
 
 /** Which of a run's checkpoints, and where it is to run. */
@@ -40,9 +42,13 @@ export interface OpenRun {
   readonly step: number;
   /** The path of the checkpoint that they came from. */
   readonly checkpoint: string;
+  /** On `test`, where the run has evaluated these weights. */
+  readonly scores?: StepScores;
   /** Names, in the order of the network's outputs. */
   readonly classes: readonly string[];
   readonly preprocessing: Preprocessing;
+  /** The weights once more, out of the checkpoint: they can be read when the session is closed. The caller closes them. */
+  openVariables(): Promise<CheckpointVariables>;
   /** The data set that it was trained on, with its seed and limits; the caller closes it. */
   openDataset(): Promise<RunDataset>;
   close(): Promise<void>;
@@ -79,13 +85,18 @@ export async function openRun(folder: string, container: Container, options: Ope
         { details: { run: run.path } },
       );
     }
+    const { step, state } = restored;
+    const scores = [state.best, state.evaluation].find((found) => found?.step === step);
+    const checkpoint = saver.pathOf(step);
     return {
       folder: run.path,
       config: record,
       graph,
       session,
-      step: restored.step,
-      checkpoint: saver.pathOf(restored.step),
+      step,
+      checkpoint,
+      ...(scores && { scores }),
+      openVariables: () => openVariables(checkpoint, format, files, averages),
       classes: record.classes,
       preprocessing: createPreprocessing(record.augment),
       async openDataset() {

@@ -11,6 +11,8 @@ export interface PictureJob {
   readonly preprocessing: PreprocessingAddress;
   /** For training; without it the pictures are prepared for evaluation. */
   readonly chance?: Chance;
+  /** Whether the pictures have masks, and `preprocessing` is one for those. Default false. */
+  readonly masked?: boolean;
   /**
    * One for each index: decoded pictures, whose memory goes over to the thread, or keys for the `readPicture` that the
    * module at a URL exports.
@@ -23,7 +25,8 @@ export interface PictureWorkers {
   /** How many threads there may be. */
   readonly count: number;
   /**
-   * @returns the pictures of a job, one after the other, `size * size * 3` bytes each
+   * @returns the pictures of a job, one after the other, `size * size * 3` bytes each; and after all of them their masks, if
+   * the job has those, of `size * size` bytes each
    * @throws what reading or preparing throws, with its class, fields and cause; RunError `run/picture-workers` where a thread
    * ends or the workers are closed
    */

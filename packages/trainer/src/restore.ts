@@ -4,7 +4,6 @@ import {
   type CheckpointFormat,
   type CheckpointReader,
   type Container,
-  elementCount,
   type FileSystem,
   formatShape,
   registry,
@@ -40,8 +39,7 @@ export async function openCheckpoint(path: string, container: Container, files: 
 }
 
 /**
- * Copies variables (or slots) by name from a checkpoint into a session, one at a time, so that never more than one is in
- * memory twice.
+ * Reads variables (or slots) by name from a checkpoint straight into a session, one after the other.
  * @param nameOf what the checkpoint calls a variable; default: its name
  * @throws CheckpointError where one is missing, of another shape or type, or holds NaN or an infinity
  */
@@ -62,16 +60,15 @@ export async function restoreVariables(
         { details: { name, expected: shape, found } },
       );
     }
-    const values = new Float32Array(elementCount(shape));
-    await reader.read(nameOf(name), new Uint8Array(values.buffer));
-    const wrong = firstNotFinite(values);
-    if (wrong >= 0) {
+    await weights.fill(name, async (values) => {
+      await reader.read(nameOf(name), new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      const wrong = firstNotFinite(values);
+      if (wrong < 0) return;
       throw new CheckpointError(
         'checkpoint/not-finite',
         `${name} holds ${values[wrong]} at element ${wrong}: the checkpoint is of a training that had failed. Use an earlier one.`,
         { details: { name, element: wrong } },
       );
-    }
-    weights.write(name, values);
+    });
   }
 }

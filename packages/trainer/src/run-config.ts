@@ -1,5 +1,6 @@
 import { RunError, UsageError } from '@graftjs/core';
 import * as z from 'zod';
+import { batchNormPolicies } from './batch-norm-policy.js';
 
 // Every schema's message is what it accepts; `problems` puts the path and what came before it.
 
@@ -27,6 +28,14 @@ const aboveZero = number('a number above 0', (value) => value > 0);
 
 const classWeightsText = "'none', 'balanced', or an object of numbers above 0 by the names of classes";
 
+const ofChannels = (accepted: string, fits: (value: number) => boolean) =>
+  z
+    .tuple(
+      [number(accepted, fits), number(accepted, fits), number(accepted, fits)],
+      'three numbers: of red, green and blue',
+    )
+    .readonly();
+
 const shape = {
   /** The backbone by name, and its options; what is left out is the backbone's own. */
   model: object({
@@ -37,6 +46,11 @@ const shape = {
     /** To be compared with the data set, which says how many there are. */
     classes: whole(2).exactOptional(),
     dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
+    /** What pictures are normalized by. Default: as the checkpoint's source does it, by its names; else as the backbone does. */
+    normalization: object({
+      mean: ofChannels('a number from 0 to 255', (value) => value >= 0 && value <= 255),
+      deviation: ofChannels('a number above 0', (value) => value > 0),
+    }).exactOptional(),
   }),
   dataset: object({
     name: text,
@@ -56,9 +70,13 @@ const shape = {
     exclude: list.default([]),
     include: list.exactOptional(),
     ignoreMissing: flag.default(false),
+    /** Whose names it has, where several would do; see `chooseNames`. */
+    names: text.exactOptional(),
   }).exactOptional(),
   /** See `selectTrainable`. */
   train: regime.default('all'),
+  /** What is done with batch normalization in training; see `BatchNormPolicy`. */
+  batchNorm: z.enum(batchNormPolicies, batchNormPolicies.map((policy) => `'${policy}'`).join(', ')).default('train'),
   engine: object({ name: text.default('onnx'), device: text.exactOptional() }).prefault({}),
   /** One of `optimizers`. */
   optimizer: text.default('adam'),
@@ -115,6 +133,37 @@ const runRecord = object({
   trained: list,
 });
 
+const checkpointConfig = object({
+  /** The backbone by name, and its options; what is left out is the published checkpoint's, else the backbone's own. */
+  model: shape.model,
+  checkpoint: object({
+    path: text,
+    /** Whose names it has, where several would do; see `chooseNames`. */
+    names: text.exactOptional(),
+  }),
+  dataset: object({
+    name: text,
+    /** As the data set's plugin is to open it. */
+    folder: text,
+    /** Default: all pictures, where the data set comes unsplit, else `test`. */
+    split: text.exactOptional(),
+  }),
+  /**
+   * The `Download` that says what the network was trained for, by name. Default: the first that is of the model.
+   */
+  pretrained: text.exactOptional(),
+  /** See `createPreprocessing`. Default: that of the published checkpoint, else the backbone's. */
+  preprocessing: text.exactOptional(),
+  engine: shape.engine,
+  batchSize: shape.batchSize,
+});
+
+/** What a user says of a checkpoint that is to be evaluated; all that has a default may be left out. */
+export type CheckpointConfigInput = z.input<typeof checkpointConfig>;
+
+/** A checkpoint that is to be evaluated, with every default filled in that does not depend on the network. */
+export type CheckpointConfig = z.output<typeof checkpointConfig>;
+
 /** What a user says of a run; all that has a default may be left out. */
 export type RunConfigInput = z.input<typeof runConfig>;
 
@@ -164,17 +213,21 @@ function withoutUndefined(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, inner]) => [key, withoutUndefined(inner)]));
 }
 
+/** What `schema` makes of what a user says; else a `UsageError` `usage/config` that begins with `failure`. */
+function parse<T extends z.ZodType>(schema: T, value: unknown, failure: string): z.output<T> {
+  const given = withoutUndefined(value);
+  const { data, error } = schema.safeParse(given);
+  if (!error) return data;
+  const details = { problems: problems(error, given) };
+  throw new UsageError('usage/config', `${failure}:${listed(details.problems)}`, { details });
+}
+
 /**
  * Checks what a user says of a run and fills in the defaults. A key whose value is undefined counts as left out.
  * @throws UsageError `usage/config` with the path of everything that is wrong, what was received and what is accepted
  */
 export function parseRunConfig(value: unknown): RunConfig {
-  const given = withoutUndefined(value);
-  const { data, error } = runConfig.safeParse(given);
-  if (error) {
-    const details = { problems: problems(error, given) };
-    throw new UsageError('usage/config', `The run cannot be started:${listed(details.problems)}`, { details });
-  }
+  const data = parse(runConfig, value, 'The run cannot be started');
   if (data.epochs !== undefined && data.steps !== undefined) {
     throw new UsageError(
       'usage/config',
@@ -182,6 +235,11 @@ export function parseRunConfig(value: unknown): RunConfig {
     );
   }
   return data.steps === undefined ? { ...data, epochs: data.epochs ?? 10 } : data;
+}
+
+/** The same for a checkpoint that is to be evaluated. */
+export function parseCheckpointConfig(value: unknown): CheckpointConfig {
+  return parse(checkpointConfig, value, 'The checkpoint cannot be evaluated');
 }
 
 /**

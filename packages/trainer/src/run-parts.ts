@@ -4,12 +4,14 @@ import {
   type Container,
   DATASET,
   DataError,
+  type Dataset,
   type Graph,
   type OpenDataset,
   RunError,
   resolve,
   type Split,
   UsageError,
+  withNormalization,
 } from '@graftjs/core';
 import { limitSplit } from './batches.js';
 import { checkSplit } from './check-inputs.js';
@@ -32,8 +34,9 @@ export function resolveModel(config: RunConfig, backbone: Backbone, classes: num
 
 /** The graph of a config's model. */
 export function buildGraph(config: Pick<RunConfig, 'model'>, container: Container): Graph {
-  const { name, ...options } = config.model;
-  return resolve(container, BACKBONE, name).build(options);
+  const { name, normalization, ...options } = config.model;
+  const graph = resolve(container, BACKBONE, name).build(options);
+  return normalization ? withNormalization(graph, normalization) : graph;
 }
 
 function part(dataset: OpenDataset, config: RunConfig['dataset'], name: 'train' | 'test'): Split {
@@ -49,13 +52,26 @@ function part(dataset: OpenDataset, config: RunConfig['dataset'], name: 'train' 
 /** A data set whose `train` and `test` are those of a run. */
 export type RunDataset = OpenDataset & { readonly splits: { readonly train: Split; readonly test: Split } };
 
+/** The data set of that name, whose pictures have a class each; one with masks is a `UsageError` `usage/target`. */
+export function findDataset(name: string, container: Container): Dataset {
+  const dataset = resolve(container, DATASET, name);
+  if (dataset.target !== 'masks') return dataset;
+  throw new UsageError(
+    'usage/target',
+    `The data set ${name} tells the class of every pixel, and a classifier is trained on one class a picture. ` +
+      'Choose a data set such as folder.',
+    { details: { dataset: name, target: dataset.target } },
+  );
+}
+
 /**
  * Opens a run's data set: with its seed, and `train` and `test` cut to its limits.
- * @throws DataError for a split that is missing or empty, or a label that is no class
+ * @throws DataError for a split that is missing or empty, or a label that is no class; UsageError `usage/target` for one
+ * with masks
  */
 export async function openRunData(config: RunConfig['dataset'], container: Container): Promise<RunDataset> {
   const { name, folder, seed, corrupt } = config;
-  const dataset = await resolve(container, DATASET, name).open({ folder, seed, corrupt });
+  const dataset = await findDataset(name, container).open({ folder, seed, corrupt });
   try {
     const splits = {
       ...dataset.splits,

@@ -12,6 +12,7 @@ import {
   type TrainingOptions,
   type TrainingSession,
 } from '@graftjs/core';
+import { batchStatisticsOf } from './batch-norm-policy.js';
 import { pictureSize } from './check-inputs.js';
 import { checkMemory } from './check-memory.js';
 import type { FrozenPrefix } from './events.js';
@@ -21,6 +22,7 @@ import { resolveMultipliers } from './multipliers.js';
 import { optimizers } from './optimizers/optimizers.js';
 import type { PictureWorkers } from './picture-workers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
+import { type RecalibrationBatch, recalibrate, recalibrationTraining } from './recalibrate.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
 import { joinWeights, type Weights } from './weights.js';
@@ -33,6 +35,8 @@ export interface RunSessions {
   readonly weights: Weights;
   readonly frozen?: FrozenPrefix;
   readonly cache?: FeatureCache;
+  /** Where the run does so before its first step: see `recalibrate`. */
+  recalibrate?(batches: AsyncIterable<RecalibrationBatch>, onBatch: (pictures: number) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,7 +59,9 @@ function countingDecayOf(prefix: Session, session: TrainingSession, weightDecay:
 }
 
 function whyNot(record: RunRecord, bytes: number, { limit = defaultLimit }: FeatureCacheOptions): string | undefined {
-  const { augment } = record;
+  const { augment, batchNorm } = record;
+  if (batchNorm === 'slim')
+    return "batch normalization as 'slim' has frozen layers normalize by the batch and move their averages, so what they give changes";
   if (augment.some((name) => name !== 'none'))
     return `augmentation (${augment.join(', ')}) makes each picture another one every time`;
   if (bytes > limit) return `they would take ${bytes} bytes, and the cache may have ${limit}`;
@@ -69,6 +75,7 @@ function trainingOptions(record: RunRecord): TrainingOptions {
   return {
     trainable,
     optimizer: decay === undefined ? optimizer : withMovingAverages(optimizer, decay),
+    batchStatistics: batchStatisticsOf(record.batchNorm),
     weightDecay,
     labelSmoothing,
     ...(clipValue !== undefined && { clipValue }),
@@ -94,10 +101,18 @@ export async function openRunSessions(
   const { weightDecay } = record;
   const training = trainingOptions(record);
   const where = { ...(record.engine.device !== undefined && { device: record.engine.device }) };
+  const recalibrates = record.batchNorm === 'recalibrated';
   const check = async (...uses: readonly (Promise<MemoryUse> | undefined)[]) => {
     const known = (await Promise.all(uses)).filter((use) => use !== undefined);
-    if (availableMemory !== undefined) checkMemory(graph, known, record.batchSize, availableMemory);
+    const stepping: MemoryUse = (examples) => known.reduce((sum, use) => sum + use(examples), 0);
+    const other = recalibrationTraining(graph);
+    const recalibrating = recalibrates ? await engine.trainingMemory?.(other.graph, other.training, where) : undefined;
+    const use: MemoryUse = (examples) =>
+      recalibrating ? Math.max(stepping(examples), stepping(0) + recalibrating(examples)) : stepping(examples);
+    if (availableMemory !== undefined) checkMemory(graph, [use], record.batchSize, availableMemory);
   };
+  const recalibrating = (weights: Weights): Pick<RunSessions, 'recalibrate'> =>
+    recalibrates ? { recalibrate: (...args) => recalibrate(weights, engine, where, ...args) } : {};
   // Besides the steps, the session that trains predicts the test split, for which it needs no variables again, and saves,
   // for which the largest variable is copied.
   const saving = 4 * Math.max(...graph.variables.map(({ shape }) => elementCount(shape)));
@@ -105,7 +120,9 @@ export async function openRunSessions(
     const use = await engine.predictionMemory?.(of, where);
     return (examples) => (use ? Math.max(saving, use(examples) - use(0)) : saving);
   };
-  const split = options && splitGraph(graph, new Set(record.trained));
+  // Under `slim` nothing stays the same; what would stay under `train` is what a user expects to be kept.
+  const statistics = record.batchNorm === 'slim' ? 'trained' : training.batchStatistics;
+  const split = options && splitGraph(graph, new Set(record.trained), statistics);
   let frozen: FrozenPrefix | undefined;
   if (options && split) {
     const bytes = pictures.reduce((sum, count) => sum + featureBytes(split.prefix, count), 0);
@@ -121,10 +138,12 @@ export async function openRunSessions(
       const prefix = await engine.open(split.prefix, where);
       const suffix = await engine.openTraining(split.suffix, training, where);
       const preprocessing = createPreprocessing(record.augment);
+      const weights = joinWeights(graph, prefix, suffix);
       return {
         session: countingDecayOf(prefix, suffix, training.optimizer.decoupledDecay ? 0 : weightDecay),
-        weights: joinWeights(graph, prefix, suffix),
+        weights,
         frozen,
+        ...recalibrating(weights),
         cache: new FeatureCache({
           session: prefix,
           files,
@@ -142,5 +161,6 @@ export async function openRunSessions(
   }
   await check(engine.trainingMemory?.(graph, training, where), evaluating(graph));
   const session = await engine.openTraining(graph, training, where);
-  return { session, weights: session, ...(frozen && { frozen }), close: () => session.close() };
+  const rest = { ...(frozen && { frozen }), ...recalibrating(session) };
+  return { session, weights: session, ...rest, close: () => session.close() };
 }

@@ -4,7 +4,16 @@ import { readText } from './read-text.js';
 import { hex, sha256 } from './sha256.js';
 
 const count = z.int().min(0);
-const scores = z.strictObject({ step: count, count, loss: z.number(), top1: z.number(), top5: z.number() });
+const modes = z.strictObject({ trainingLoss: z.number(), inferenceLoss: z.number(), part: z.boolean() });
+const scores = z.strictObject({
+  step: count,
+  count,
+  loss: z.number(),
+  top1: z.number(),
+  top5: z.number(),
+  /** See `ModeComparison`: where training normalizes by the batch. */
+  modes: modes.exactOptional(),
+});
 
 const runState = z.strictObject({
   /** Updates done. */

@@ -8,8 +8,8 @@ import {
   RunError,
   type TensorSource,
 } from '@graftjs/core';
+import { averageOr } from './checkpoint-variables.js';
 import { firstNotFinite } from './first-not-finite.js';
-import { averageName } from './moving-averages.js';
 import { restoreVariables } from './restore.js';
 import { type RunState, readRunState, writeRunState } from './run-state.js';
 import type { Weights } from './weights.js';
@@ -208,10 +208,7 @@ export class Saver {
    */
   async restore(weights: Weights, step: number, { averages = false } = {}): Promise<void> {
     const reader = await this.#format.open(this.pathOf(step), this.#files);
-    const nameOf = (variable: string): string => {
-      const average = averageName(variable);
-      return averages && reader.tensors.has(average) ? average : variable;
-    };
+    const nameOf = averages ? averageOr(reader) : undefined;
     try {
       await checkStep(reader, step);
       await restoreVariables(weights, reader, weights.variables.keys(), nameOf);

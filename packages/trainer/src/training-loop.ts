@@ -6,12 +6,16 @@ import {
   type Split,
   type TrainingSession,
 } from '@graftjs/core';
-import { type FeatureSource, stepsPerEpoch, type TrainingBatch, trainingBatches } from './batches.js';
+import { mixesBatch } from './batch-norm-policy.js';
+import { type FeatureSource, type TrainingBatch, trainingBatches } from './batches.js';
 import { pictureSize } from './check-inputs.js';
+import { ModeComparer, type ModeComparison } from './compare-modes.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
+import { firstNotFinite } from './first-not-finite.js';
 import { usingAverages } from './moving-averages.js';
 import type { PictureWorkers } from './picture-workers.js';
+import { stepsPerEpoch } from './plan-batches.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
 import type { Saver } from './saver.js';
@@ -50,12 +54,18 @@ export class TrainingLoop {
   #state: RunState;
   /** The state that the newest checkpoint has: the very object, so that any change since shows. */
   #saved: RunState;
+  /** Whether some layer normalizes by the batch in training. */
+  readonly #comparesModes: boolean;
+  /** Of the last step, where an evaluation comes after it. */
+  #modes: ModeComparison | undefined;
 
   /** @param state of what the session holds: the newest checkpoint's, or `initialState` */
   constructor(parts: TrainingParts, state: RunState) {
     this.#parts = parts;
     this.#state = state;
     this.#saved = state;
+    const { trained, batchNorm } = parts.run.record;
+    this.#comparesModes = mixesBatch(parts.session.graph, trained, batchNorm);
   }
 
   /**
@@ -93,11 +103,10 @@ export class TrainingLoop {
     return this.#state.step >= this.#parts.totalSteps;
   }
 
-  #evaluationIsDue(): boolean {
-    const { step } = this.#state;
+  #evaluationIsDue(step = this.#state.step): boolean {
     const { batchSize, accumulate, evalEvery } = this.#parts.run.record;
     const every = evalEvery ?? stepsPerEpoch(this.#parts.train.labels.length, batchSize, accumulate);
-    return step > 0 && (this.#isLast() || step % every === 0);
+    return step > 0 && (step >= this.#parts.totalSteps || step % every === 0);
   }
 
   #saveIsDue(): boolean {
@@ -121,21 +130,39 @@ export class TrainingLoop {
     const { session, schedule, run, totalSteps, onEvent } = this.#parts;
     const started = performance.now();
     const learningRate = schedule(this.#state.step);
+    const comparer = this.#comparesModes && this.#evaluationIsDue(this.#state.step + 1) ? this.#comparer() : undefined;
     let batch: TrainingBatch;
-    let [loss, pictures] = [0, 0];
+    let [loss, auxiliaryLoss, pictures] = [0, 0, 0];
     do {
       batch = (await batches.next()).value as TrainingBatch;
-      loss += (await session.accumulate(batch)).loss;
+      const result = await session.accumulate(batch);
+      loss += result.loss;
+      auxiliaryLoss += result.auxiliaryLoss;
+      if (comparer) await this.#compare(comparer, batch, result.logits);
       pictures += batch.labels.length;
     } while (!batch.endsStep);
-    const totalLoss = loss + session.decayLoss();
+    const totalLoss = loss + auxiliaryLoss + session.decayLoss();
     if (!Number.isFinite(totalLoss)) throw this.#notFinite(`The loss is ${totalLoss}`, learningRate);
+    this.#modes = comparer?.result();
     await session.update(learningRate);
     const imagesPerSecond = (1000 * pictures) / (performance.now() - started);
     const [step, epoch] = [batch.step + 1, batch.epoch + 1];
     this.#state = { ...this.#state, step, epoch, loss };
     await run.appendMetrics({ type: 'step', step, epoch, loss, totalLoss, learningRate, imagesPerSecond });
     onEvent?.({ type: 'step', step, totalSteps, epoch, loss, totalLoss, learningRate, imagesPerSecond });
+  }
+
+  #comparer(): ModeComparer {
+    return new ModeComparer(this.#parts.run.record.classes.length);
+  }
+
+  /** Has the pictures of a batch run as in use, with the weights that they just trained with. */
+  async #compare(comparer: ModeComparer, { inputs, labels }: TrainingBatch, training: Float32Array): Promise<void> {
+    const { session, schedule } = this.#parts;
+    const inference = (await session.predict(inputs, labels.length)).get(session.graph.output)!;
+    if (firstNotFinite(inference) >= 0)
+      throw this.#notFinite('The network in use gives no numbers any more', schedule(this.#state.step));
+    comparer.add(training, inference, labels);
   }
 
   #notFinite(what: string, learningRate: number, cause?: unknown): RunError {
@@ -172,7 +199,8 @@ export class TrainingLoop {
       throw error;
     });
     const { count, loss, top1, top5 } = result;
-    const evaluation = { step, count, loss, top1, top5 };
+    const modes = this.#modes && { modes: this.#modes };
+    const evaluation = { step, count, loss, top1, top5, ...modes };
     const isBest = best === null || top1 > best.top1;
     this.#state = {
       ...this.#state,
@@ -180,8 +208,8 @@ export class TrainingLoop {
       best: isBest ? evaluation : best,
       evaluationsSinceBest: isBest ? 0 : evaluationsSinceBest + 1,
     };
-    await run.appendMetrics({ type: 'evaluation', split: 'test', step, epoch, ...result });
-    onEvent?.({ type: 'evaluation', step, epoch, result, best: isBest });
+    await run.appendMetrics({ type: 'evaluation', split: 'test', step, epoch, ...result, ...modes });
+    onEvent?.({ type: 'evaluation', step, epoch, result, ...modes, best: isBest });
   }
 
   async #save(): Promise<void> {

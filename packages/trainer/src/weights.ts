@@ -1,7 +1,7 @@
 import type { Graph, Session } from '@graftjs/core';
 
 /** What a run starts from and saves: the variables of a graph and what the optimizer keeps, wherever they are. */
-export type Weights = Pick<Session, 'graph' | 'variables' | 'read' | 'write'>;
+export type Weights = Pick<Session, 'graph' | 'variables' | 'read' | 'write' | 'fill'>;
 
 /** The weights of two sessions that have a graph between them. */
 export function joinWeights(graph: Graph, first: Session, second: Session): Weights {
@@ -11,5 +11,6 @@ export function joinWeights(graph: Graph, first: Session, second: Session): Weig
     variables: new Map([...first.variables, ...second.variables]),
     read: (name, into) => holder(name).read(name, into),
     write: (name, values) => holder(name).write(name, values),
+    fill: (name, load) => holder(name).fill(name, load),
   };
 }

@@ -12,13 +12,16 @@ interface Options extends Pick<BackboneOptions, 'head' | 'classes' | 'size' | 'w
   readonly model?: string;
   readonly exclude?: string[];
   readonly ignoreMissing?: true;
+  readonly names?: string;
   readonly json?: true;
 }
 
-function modelOf({ model, exclude, ignoreMissing, head, classes, size, width }: Options): ConversionModel | undefined {
+function modelOf(options: Options): ConversionModel | undefined {
+  const { model, exclude, ignoreMissing, names, head, classes, size, width } = options;
   const rest = {
     ...(exclude && { exclude }),
     ...(ignoreMissing && { ignoreMissing }),
+    ...(names !== undefined && { names }),
     ...(head !== undefined && { head }),
     ...(classes !== undefined && { classes }),
     ...(size !== undefined && { size }),
@@ -26,20 +29,30 @@ function modelOf({ model, exclude, ignoreMissing, head, classes, size, width }: 
   };
   if (model !== undefined) return { name: model, ...rest };
   if (Object.keys(rest).length === 0) return undefined;
-  const options = Object.keys(rest).map((option) => `--${option === 'ignoreMissing' ? 'ignore-missing' : option}`);
-  throw new UsageError('usage/missing-option', `${options.join(', ')} say more of a --model, which is missing.`);
+  const given = Object.keys(rest).map((option) => `--${option === 'ignoreMissing' ? 'ignore-missing' : option}`);
+  throw new UsageError('usage/missing-option', `${given.join(', ')} say more of a --model, which is missing.`);
 }
 
-function describeChange({ tensor, variable, permuted, adapted }: TensorChange): string {
+function describeChange({ tensor, variable, permuted, adapted, castFrom, minus }: TensorChange): string {
   const what = [
     ...(tensor === variable ? [] : ['renamed']),
     ...(permuted ? ['permuted'] : []),
+    ...(castFrom === undefined ? [] : [`${castFrom} made float32`]),
+    ...(minus === undefined ? [] : [`less ${minus}`]),
     ...(adapted ? ['adapted to what the network is fed'] : []),
   ];
   return what.length > 0 ? what.join(', ') : 'as it was';
 }
 
-function describeConversion({ source, tensors, changes, dropped = [], droppedMetadata = [] }: Conversion): string[] {
+/** How variables were found. */
+function describeOrigin({ source, network }: Conversion): string {
+  if (!network) return source === undefined ? "which had the network's own names" : `which had the names of ${source}`;
+  const fed = source === undefined ? '' : `, which has names of ${source} and is taken to be fed as theirs`;
+  return `found by walking the file's network${fed}`;
+}
+
+function describeConversion(conversion: Conversion): string[] {
+  const { tensors, changes, dropped = [], droppedMetadata = [] } = conversion;
   const metadata = droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : [];
   if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...metadata];
   const rows = [
@@ -47,7 +60,7 @@ function describeConversion({ source, tensors, changes, dropped = [], droppedMet
     ...dropped.map((tensor) => [tensor, '-', 'dropped']),
   ];
   return [
-    `${tensors.length} variables, which had ${source === undefined ? "the network's own names" : `the names of ${source}`}.`,
+    `${tensors.length} variables, ${describeOrigin(conversion)}.`,
     ...metadata,
     '',
     formatTable(['tensor', 'variable', 'what was done'], rows),
@@ -72,7 +85,11 @@ export function addConvert(program: Command): void {
     )
     .option('--exclude <scopes>', 'scopes of variables that are not to be written', list)
     .option('--ignore-missing', 'leave out variables that the checkpoint lacks')
-    .option('--json', 'print one JSON document: {from, to, tensors, source?, changes?, dropped?, droppedMetadata?}')
+    .option('--names <source>', 'whose names the checkpoint has, where several would do: torchvision, timm, keras, ...')
+    .option(
+      '--json',
+      'print one JSON document: {from, to, tensors, source?, network?, changes?, dropped?, droppedMetadata?}',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  graft convert vgg_16.ckpt converted/vgg_16 --format slim-v2' +

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { type Container, DOWNLOAD, type Download, GraftError, registry, resolve, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import type { Command } from 'commander';
@@ -23,19 +24,23 @@ async function list(container: Container, { out, json }: Options): Promise<void>
   const { downloadPath } = await import('@graftjs/download');
   const downloads = await Promise.all(
     [...registry(container, DOWNLOAD).values()].map(async (record) => {
-      const { name, bytes, description, licence, address } = record;
+      const { name, bytes, description, licence, address, pretrained } = record;
       const path = downloadPath(record, out);
       const present = (await nodeFileSystem.stat(path)) !== undefined;
-      return { name, bytes, description, licence, address, path, present };
+      return { name, bytes, description, licence, address, path, present, ...(pretrained && { pretrained }) };
     }),
   );
   if (json) return printJson(downloads);
   if (downloads.length === 0) return print('No installed plugin brings a download: npm install @graftjs/data-cifar10');
   const rows = downloads.map(({ name, bytes, present, description, licence }) => {
-    return [name, formatQuantity(bytes, 'B'), present ? 'yes' : 'no', description, licence];
+    return [name, bytes === undefined ? '-' : formatQuantity(bytes, 'B'), present ? 'yes' : 'no', description, licence];
   });
   print(formatTable(['download', '>size', 'there', 'description', 'licence'], rows));
 }
+
+/** What a user has to know of a file that nobody vouches for. */
+const describeUnpublished = ({ address }: Download, sha256: string): string =>
+  `No hash of ${basename(new URL(address).pathname)} is published. What came has the SHA-256 ${sha256}.`;
 
 async function fetchAll(records: readonly Download[], options: Options): Promise<void> {
   // Loaded only where it is needed: it takes a tenth of a second.
@@ -60,6 +65,7 @@ async function fetchAll(records: readonly Download[], options: Options): Promise
         results.push(result);
         const told = result.status === 'present' ? 'was there already, and every file of it is right' : 'is there';
         if (!json) print(`${name} ${told}: ${result.path}`);
+        if (!json && result.unpublished !== undefined) print(describeUnpublished(record, result.unpublished));
       } catch (error) {
         progress.stop();
         if (!GraftError.isInstance(error) || signal.aborted || error.code.startsWith('usage/')) throw error;
@@ -89,16 +95,20 @@ export function addDownload(program: Command): void {
       30,
     )
     .option('--retries <n>', 'try a connection that fails again, so often in a row', wholeNumber(0), 4)
-    .option('--json', 'print one JSON document: [{name, path, status}], status being downloaded or present')
+    .option(
+      '--json',
+      'print one JSON document: [{name, path, status, unpublished?}], status being downloaded or present',
+    )
     .addHelpText(
       'after',
       `
-A download that broke off, or was stopped, goes on where it was with the same command. What comes is checked by its hash.
+A download that broke off, or was stopped, goes on where it was with the same command. What comes is checked by its hash;
+where none is published, its SHA-256 is told and noted. A checkpoint is named by its download afterwards: --checkpoint vgg_16.
 The default folder is below the one that GRAFT_CACHE names (default: ~/.cache/graft).
 
 Examples:
   graft download
-  graft download cifar10
+  graft download cifar10 vgg_16
   graft download cifar10 --out data --from https://mirror.example.org/data/`,
     )
     .action(async (names: string[], given: Partial<Options>) => {

@@ -1,13 +1,23 @@
 import { join, resolve } from 'node:path';
 import { type Container, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { finetune, optimizers, parseRunConfig, type RunConfigInput, type RunOptions, resume } from '@graftjs/trainer';
+import {
+  type BatchNormPolicy,
+  batchNormPolicies,
+  finetune,
+  optimizers,
+  parseRunConfig,
+  type RunConfigInput,
+  type RunOptions,
+  resume,
+} from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
+import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
-import { factors, list, number, wholeNumber } from '../option-values.js';
+import { factors, list, number, ofChannels, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
@@ -20,6 +30,8 @@ interface Options {
   readonly width?: number;
   readonly classes?: number;
   readonly dropout?: number;
+  readonly mean?: [number, number, number];
+  readonly deviation?: [number, number, number];
   readonly dataset?: string;
   readonly data?: string;
   readonly limitTrain?: number;
@@ -28,7 +40,9 @@ interface Options {
   readonly checkpoint?: string;
   readonly exclude?: string[];
   readonly ignoreMissing?: true;
+  readonly names?: string;
   readonly train?: string[];
+  readonly batchNorm?: BatchNormPolicy;
   readonly engine?: string;
   readonly device?: string;
   readonly optimizer?: string;
@@ -60,6 +74,11 @@ const examples = `
 A schedule is NAME[,key=value...]: constant; exponential,steps=N[,factor=0.94][,staircase=true];
 polynomial[,steps=N][,end=0][,power=1]; cosine[,steps=N][,alpha=0]; each takes warmup=N.
 
+--batch-norm train: layers that train normalize by the batch and move their averages, frozen ones keep theirs. frozen: all
+keep their averages and use them, gamma and beta may train. folded: and nothing of it trains. recalibrated: the averages
+are computed anew on the training pictures before the first step, then kept. slim: all layers normalize by the batch and
+move their averages, frozen ones too.
+
 What frozen layers make of the pictures is computed once and kept in the folder that GRAFT_CACHE names (default:
 ~/.cache/graft), up to 8 GiB.
 
@@ -84,17 +103,23 @@ function required<T>(value: T | undefined, option: string): T {
 
 /** What the options say; those that were not given are undefined, which the trainer takes for left out. */
 async function configOf(options: Options, container: Container): Promise<RunConfigInput> {
-  const { model, head, size, width, classes, dropout, dataset, data, limitTrain, limitTest, corrupt } = options;
-  const { checkpoint, exclude, ignoreMissing, train, engine, device } = options;
-  if (checkpoint === undefined && (exclude || ignoreMissing)) {
+  const { model, head, size, width, classes, dropout, mean, deviation } = options;
+  const { dataset, data, limitTrain, limitTest, corrupt } = options;
+  const { checkpoint, exclude, ignoreMissing, names, train, engine, device } = options;
+  if (checkpoint === undefined && (exclude || ignoreMissing || names !== undefined)) {
     throw new UsageError(
       'usage/missing-option',
-      '--exclude and --ignore-missing say what is taken of a --checkpoint, which is missing.',
+      '--exclude, --ignore-missing and --names say how a --checkpoint is taken, which is missing.',
     );
   }
+  if ((mean === undefined) !== (deviation === undefined)) {
+    throw new UsageError('usage/missing-option', '--mean and --deviation go together: give both, or neither.');
+  }
+  const normalization = mean && deviation && { mean, deviation };
+  const start = checkpoint === undefined ? undefined : await findCheckpoint(checkpoint, container);
   const regime = train?.length === 1 && (train[0] === 'all' || train[0] === 'head') ? train[0] : train;
   return {
-    model: { name: required(model, '--model'), head, size, width, classes, dropout },
+    model: { name: required(model, '--model'), head, size, width, classes, dropout, normalization },
     dataset: {
       name: required(dataset, '--dataset'),
       folder: data === undefined ? required(await findData(dataset!, container), '--data') : resolve(data),
@@ -102,8 +127,9 @@ async function configOf(options: Options, container: Container): Promise<RunConf
       limitTest,
       corrupt,
     },
-    checkpoint: checkpoint === undefined ? undefined : { path: resolve(checkpoint), exclude, ignoreMissing },
+    checkpoint: start && { path: resolve(start.path), exclude, ignoreMissing, names },
     train: regime,
+    batchNorm: options.batchNorm,
     engine: { name: engine, device },
     optimizer: options.optimizer,
     learningRate: options.learningRate,
@@ -173,6 +199,16 @@ export function addFinetune(program: Command): void {
       "what dropout drops (default: the network's own)",
       number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
     )
+    .option(
+      '--mean <r,g,b>',
+      "what is subtracted from pictures, of 0 to 255 (default: what the checkpoint's source does, else the network's own)",
+      ofChannels('from 0 to 255', (x) => x >= 0 && x <= 255),
+    )
+    .option(
+      '--deviation <r,g,b>',
+      'what they are divided by then, on the same scale; goes with --mean',
+      ofChannels('above 0', (x) => x > 0),
+    )
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
     .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
     .option('--limit-train <n>', 'use so many pictures of the training split', wholeFromOne)
@@ -183,10 +219,23 @@ export function addFinetune(program: Command): void {
         shown('what is done about pictures that cannot be decoded', defaults.dataset.corrupt),
       ).choices(['skip', 'refuse']),
     )
-    .option('--checkpoint <path>', 'weights to start from, of any known format (default: random)')
+    .option(
+      '--checkpoint <path>',
+      'weights to start from: a file of any known format, or the name of a downloaded one (default: random)',
+    )
     .option('--exclude <scopes>', 'scopes of variables that the checkpoint is not to give', list)
     .option('--ignore-missing', 'let variables that the checkpoint lacks start anew')
+    .option('--names <source>', 'whose names the checkpoint has, where several would do: torchvision, timm, keras, ...')
     .option('--train <what>', shown('all, head, or scopes of the variables that train', defaults.train), list)
+    .addOption(
+      new Option(
+        '--batch-norm <policy>',
+        shown(
+          'statistics of layers that train move (train), of none (frozen), of all (slim); more below',
+          defaults.batchNorm,
+        ),
+      ).choices(batchNormPolicies),
+    )
     .option('--engine <name>', shown('what runs it', defaults.engine.name))
     .option('--device <name>', "where the engine runs (default: the engine's first)")
     .option('--optimizer <name>', shown(Object.keys(optimizers).join(', '), defaults.optimizer))

@@ -1,4 +1,4 @@
-import { BACKBONE, registry } from '@graftjs/core';
+import { BACKBONE, DOWNLOAD, registry } from '@graftjs/core';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { formatTable, print, printJson } from '../print.js';
@@ -10,6 +10,7 @@ export function addModels(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: true }) => {
       const { container } = await compose();
+      const published = [...registry(container, DOWNLOAD).values()];
       const models = [...registry(container, BACKBONE).values()].map(
         ({ name, description, defaults, heads, preprocessing }) => ({
           name,
@@ -17,17 +18,23 @@ export function addModels(program: Command): void {
           defaults,
           heads,
           preprocessing,
+          pretrained: published.flatMap(({ name: download, pretrained }) =>
+            pretrained?.model === name
+              ? [{ download, dataset: pretrained.dataset, accuracy: pretrained.accuracy }]
+              : [],
+          ),
         }),
       );
       if (json) return printJson(models);
       if (models.length === 0) return print('No installed plugin brings a network: npm install @graftjs/model-vgg');
-      const rows = models.map(({ name, defaults: { classes, size }, heads, description }) => [
+      const rows = models.map(({ name, defaults: { classes, size }, heads, pretrained, description }) => [
         name,
         `${size}`,
         `${classes}`,
         heads.join(', '),
+        pretrained.map(({ download }) => download).join(', ') || '-',
         description,
       ]);
-      print(formatTable(['model', '>size', '>classes', 'heads', 'description'], rows));
+      print(formatTable(['model', '>size', '>classes', 'heads', 'pretrained', 'description'], rows));
     });
 }

@@ -6,6 +6,7 @@ import {
   DATASET,
   DOWNLOAD,
   ENGINE,
+  EXPORTER,
   PICTURE_READER,
   registry,
   type Token,
@@ -38,6 +39,7 @@ export function addPlugins(program: Command): void {
             engines: namesOf(container, ENGINE),
             pictureReaders: namesOf(container, PICTURE_READER),
             downloads: namesOf(container, DOWNLOAD),
+            exporters: namesOf(container, EXPORTER),
           },
         };
       });

@@ -7,6 +7,7 @@ import {
   DOWNLOAD,
   ENGINE,
   type Engine,
+  EXPORTER,
   GraftError,
   PICTURE_READER,
   registry,
@@ -30,7 +31,7 @@ const needed = [
   [CHECKPOINT_FORMAT, 'a checkpoint format', '@graftjs/ckpt-slim'],
 ] as const;
 
-const kinds = [ENGINE, BACKBONE, DATASET, CHECKPOINT_FORMAT, PICTURE_READER, DOWNLOAD] as const;
+const kinds = [ENGINE, BACKBONE, DATASET, CHECKPOINT_FORMAT, PICTURE_READER, DOWNLOAD, EXPORTER] as const;
 
 /** Gives what `work` gives; what Graft refuses is a problem instead. */
 function note<T>(problems: Problem[], remedy: string, work: () => T): T | undefined {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { DataError, elementCount } from '@graftjs/core';
 import { z } from 'zod';
+import { normalizations } from './normalizations.js';
 
 const count = z.int().min(1);
 const shape = z.array(z.int().min(0)).max(8);
@@ -26,6 +27,8 @@ const network = z.object({
   size: count.max(2048),
   batch: count.max(64),
   images: z.array(z.string()),
+  /** What pictures are normalized by; where it is not said, as the backbone does it. */
+  preprocessing: z.enum(Object.keys(normalizations) as (keyof typeof normalizations)[]).optional(),
 });
 
 const forward = network.extend({
@@ -44,6 +47,8 @@ const training = network.extend({
   weight_decay: z.number().min(0),
   steps: count.max(1000),
   dropout_keep_prob: z.number().gt(0).max(1),
+  /** What the losses of auxiliary outputs are multiplied with; 0 where they take no part. */
+  auxiliary_weight: z.number().min(0).default(0),
   labels: z.array(z.int().min(0)),
   trainable_scopes: z.array(z.string()).nullable(),
   losses: z.object({ values: z.array(z.tuple([z.number(), z.number()])) }),

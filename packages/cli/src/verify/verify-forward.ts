@@ -1,5 +1,6 @@
 import { type Backbone, type Engine, type Session, summarize } from '@graftjs/core';
 import { formulaVariable } from '@graftjs/core/testing';
+import { buildNormalized } from './build-normalized.js';
 import { formulaBatch } from './formula-batch.js';
 import { measure } from './measurement.js';
 import type { ForwardOracle } from './oracle.js';
@@ -19,7 +20,7 @@ function argmaxOfRows(values: Float32Array, width: number): number[] {
  */
 export async function verifyForward(oracle: ForwardOracle, backbone: Backbone, engine: Engine): Promise<Verification> {
   const checks = new Checks();
-  const graph = backbone.build({ classes: oracle.classes, size: oracle.size });
+  const graph = buildNormalized(backbone, oracle, {});
   const declared = graph.variables.map(({ name, shape, trainable }) => JSON.stringify([name, shape, trainable]));
   const expected = oracle.variables.map((variable) => JSON.stringify(variable));
   const differing = Array.from({ length: Math.max(declared.length, expected.length) }, (_, index) => index).find(

@@ -2,14 +2,9 @@ import type { Preprocessing } from '@graftjs/core';
 import { smoothPicture } from '@graftjs/core/testing';
 import { createPreprocessing } from '@graftjs/trainer';
 import { measure } from './measurement.js';
+import { normalizations } from './normalizations.js';
 import type { PreprocessingOracle } from './oracle.js';
 import { Checks, tolerances, type Verification } from './verification.js';
-
-/** What Slim's preprocessing does to the values at its end; in Graft that is part of a network's graph. */
-const normalizations = {
-  vgg: { means: [123.68, 116.78, 103.94], scale: 1 },
-  inception: { means: [127.5, 127.5, 127.5], scale: 1 / 127.5 },
-} as const;
 
 /** A picture by the name that the file gives it: `smooth_picture('preprocess-a', 300, 400)`. */
 function drawPicture(call: string): { name: string; height: number; width: number; data: Uint8Array } {
@@ -25,9 +20,9 @@ export function verifyPreprocessing(oracle: PreprocessingOracle): Verification {
     const picture = drawPicture(call);
     for (const [name, recorded] of Object.entries({ vgg: vgg_eval, inception: inception_eval })) {
       const preprocessing: Preprocessing = createPreprocessing([name]);
-      const { means, scale } = normalizations[name as keyof typeof normalizations];
+      const { mean, deviation } = normalizations[name as keyof typeof normalizations];
       const values = preprocessing.evaluate(picture, recorded.size);
-      for (let i = 0; i < values.length; i++) values[i] = (values[i]! - means[i % 3]!) * scale;
+      for (let i = 0; i < values.length; i++) values[i] = (values[i]! - mean[i % 3]!) / deviation[i % 3]!;
       const tensor = `${name} of ${picture.name}`;
       if (!checks.fits(tensor, [recorded.size, recorded.size, 3], recorded.shape)) continue;
       checks.compare(tensor, recorded, measure(values, recorded.at), tolerances.forward);

@@ -3,13 +3,18 @@ import {
   type Batch,
   type Engine,
   elementCount,
+  type Graph,
+  nodesFor,
   type Optimizer,
   pick,
   selectScopes,
   type TrainingSession,
+  trainingNodes,
+  variablesOf,
 } from '@graftjs/core';
 import { fnv1a, formulaVariable } from '@graftjs/core/testing';
 import { optimizers } from '@graftjs/trainer';
+import { buildNormalized } from './build-normalized.js';
 import { formulaBatch } from './formula-batch.js';
 import { distance, type Measurement, measure } from './measurement.js';
 import { nudge } from './nudge.js';
@@ -98,9 +103,9 @@ class Training {
     for (let step = 0; step <= steps && measured.size < wanted.size; step++) {
       // The last batch is there for its loss alone.
       if (step === steps) for (const name of Object.keys(variables_after)) keep(name, () => this.#session.read(name));
-      const { loss } = await this.#session.accumulate(this.#batch);
+      const { loss, auxiliaryLoss } = await this.#session.accumulate(this.#batch);
       keep(lossName(step), () => Float32Array.of(loss));
-      keep(totalLossName(step), () => Float32Array.of(loss + this.#session.decayLoss()));
+      keep(totalLossName(step), () => Float32Array.of(loss + auxiliaryLoss + this.#session.decayLoss()));
       if (step === 0) {
         for (const name of Object.keys(gradients_of_total_loss)) {
           keep(gradientName(name), () => this.#session.gradient(name));
@@ -110,6 +115,16 @@ class Training {
     }
     return measured;
   }
+}
+
+/** The variables that nothing but auxiliary outputs depends on. */
+function auxiliaryVariables(graph: Graph): Set<string> {
+  const own = new Set(nodesFor(graph, [graph.output]).flatMap(variablesOf));
+  return new Set(
+    trainingNodes(graph)
+      .flatMap(variablesOf)
+      .filter((name) => !own.has(name)),
+  );
 }
 
 /** Leaves out what the network does not have, or has in another shape, and says so. */
@@ -139,6 +154,8 @@ function checkNames(
  * Builds a network, trains it for as many steps as the file says, and compares the losses before each step and after the
  * last, the gradient of the total loss at the first step, and every variable at the end.
  *
+ * Auxiliary outputs are computed in any case; their losses count as much as the file says.
+ *
  * Batch normalizations use the batch's own statistics, in frozen layers too: Slim's `is_training=True`.
  *
  * Everything that a training session keeps starts with the formula's value, an optimizer's scalars too; its slots start
@@ -156,9 +173,15 @@ export async function verifyTraining(
   backbone: Backbone,
   engine: Engine,
 ): Promise<Verification> {
-  const { classes, size, dropout_keep_prob: keep, trainable_scopes: scopes, weight_decay: weightDecay } = oracle;
-  const graph = backbone.build({ classes, size, dropout: 1 - keep });
-  const candidates = graph.variables.filter((variable) => variable.trainable);
+  const { dropout_keep_prob: keep, trainable_scopes: scopes, weight_decay: weightDecay } = oracle;
+  const built = buildNormalized(backbone, oracle, { dropout: 1 - keep });
+  const weight = oracle.auxiliary_weight;
+  const graph: Graph = { ...built, auxiliary: built.auxiliary.map(({ output }) => ({ output, weight })) };
+  // TensorFlow has no gradient of what takes no part in the loss.
+  const idle = weight === 0 ? auxiliaryVariables(graph) : new Set<string>();
+  const candidates = graph.variables.filter(
+    ({ name, trainable }) => trainable && (!idle.has(name) || Object.hasOwn(oracle.gradients_of_total_loss, name)),
+  );
   const trainable = (scopes ? selectScopes(candidates, scopes) : candidates).map(({ name }) => name);
   const optimizer = pick('optimizer', oracle.optimizer, optimizers)();
 

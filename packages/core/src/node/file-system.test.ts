@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -45,6 +45,28 @@ it('says what is there, and that nothing is', async () => {
   await nodeFileSystem.remove(join(folder, 'x/b'));
   await nodeFileSystem.remove(join(folder, 'x/b'));
   expect(await nodeFileSystem.list(join(folder, 'x'))).toEqual(['y']);
+});
+
+it('puts a file in the place of another, and removes folders that are empty', async () => {
+  const draft = join(folder, 'draft');
+  await nodeFileSystem.makeFolder(draft);
+  await nodeFileSystem.write(join(folder, 'a'), [Uint8Array.of(7)]);
+  await nodeFileSystem.write(join(draft, 'b'), [Uint8Array.of(1, 2)]);
+  await expect(nodeFileSystem.remove(draft)).rejects.toThrow('ENOTEMPTY');
+  await nodeFileSystem.move(join(draft, 'b'), join(folder, 'a'));
+  await nodeFileSystem.remove(draft);
+  expect(await readdir(folder)).toEqual(['a']);
+  expect([...(await readFile(join(folder, 'a')))]).toEqual([1, 2]);
+  await expect(nodeFileSystem.move(join(folder, 'c'), join(folder, 'a'))).rejects.toThrow('ENOENT');
+});
+
+it('finds out where a link leads', async () => {
+  await nodeFileSystem.makeFolder(join(folder, 'x'));
+  await nodeFileSystem.write(join(folder, 'x/a'), []);
+  await symlink(join(folder, 'x'), join(folder, 'y'));
+  const real = await realpath(folder);
+  expect(await nodeFileSystem.realPath(join(folder, 'y/a'))).toBe(join(real, 'x/a'));
+  await expect(nodeFileSystem.realPath(join(folder, 'y/b'))).rejects.toThrow('ENOENT');
 });
 
 it.skipIf(process.platform !== 'linux')('refuses a folder that the system does not let be made', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile, type FileHandle, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, sep } from 'node:path';
 import type { FileSystem, ReadableFile } from '../files.js';
 import { lockFile } from './lock-file.js';
 
@@ -69,6 +69,15 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_FS_EISDIR') throw error;
+    await rmdir(path);
+  }
+}
+
 /** The files of this machine. */
 export const nodeFileSystem: FileSystem = {
   async stat(path) {
@@ -80,6 +89,7 @@ export const nodeFileSystem: FileSystem = {
       throw error;
     }
   },
+  realPath: async (path) => (await realpath(path)).replaceAll(sep, '/'),
   async list(folder) {
     return (await readdir(folder)).sort();
   },
@@ -103,6 +113,16 @@ export const nodeFileSystem: FileSystem = {
   },
   append: (path, bytes) => appendFile(path, bytes),
   makeFolder,
-  remove: (path) => rm(path, { force: true }),
+  async move(from, to) {
+    const handle = await open(from, 'r+');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  },
+  remove,
   lock: lockFile,
 };

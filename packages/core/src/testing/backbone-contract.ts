@@ -1,5 +1,6 @@
 import type { Backbone, BackboneOptions } from '../backbone.js';
 import { elementCount, formatShape } from '../dtype.js';
+import { nodesFor } from '../nodes-for.js';
 import { variablesOf } from '../ops.js';
 import { inScopes } from '../scopes.js';
 import { type ContractCase, check, checkFails } from './contract.js';
@@ -44,17 +45,19 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
       },
     },
     ...backbone.heads.map((head) => ({
-      name: `${name} with the head ${head}: the head's scopes hold what the classes change, and nothing else`,
+      name: `${name} with the head ${head}: the head's scopes hold what the classes change, auxiliary layers, and nothing else`,
       async run() {
         const shapes = new Map(
           build({ head, classes: 5 }).variables.map((variable) => [variable.name, formatShape(variable.shape)]),
         );
         const graph = build({ head, classes: 6 });
+        // Auxiliary layers are for the task alone, whether they have an output for each class or lie below those that have.
+        const needed = new Set(nodesFor(graph, [graph.output]).flatMap(variablesOf));
         for (const { name: variable, shape } of graph.variables) {
-          const changes = shapes.get(variable) !== formatShape(shape);
+          const belongs = shapes.get(variable) !== formatShape(shape) || !needed.has(variable);
           check(
-            changes === inScopes(variable, graph.headScopes),
-            `${variable} ${changes ? 'changes' : 'does not change'} with the classes.`,
+            belongs === inScopes(variable, graph.headScopes),
+            `${variable} ${belongs ? 'belongs' : 'does not belong'} to the classes.`,
           );
         }
         check(
@@ -117,12 +120,8 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
         const foreign = Object.values(tensors).map((tensor) => tensor.name);
         check(new Set(foreign).size === foreign.length, 'Two variables come from the same tensor.');
         if (input) {
-          const inputs = shapes.get(input.weights)?.[2];
-          check(
-            inputs === 3 && input.weights in tensors,
-            `${input.weights} does not take the three channels of a picture.`,
-          );
-          check(shapes.has(input.biases) && input.biases in tensors, `${input.biases} is not mapped.`);
+          const usable = input.mean.every(Number.isFinite) && input.deviation.every((value) => value > 0);
+          check(usable, `Pictures cannot be normalized by ${JSON.stringify(input)}.`);
         }
       },
     })),

@@ -1,11 +1,47 @@
-import type { Dataset, DatasetOptions, Picture } from '../dataset.js';
+import {
+  type Dataset,
+  type DatasetOptions,
+  type MaskDataset,
+  type MaskedPicture,
+  type MaskSplit,
+  type Picture,
+  type Split,
+  voidLabel,
+} from '../dataset.js';
 import { type ContractCase, check, checkFails } from './contract.js';
+
+const countOf = (split: Split | MaskSplit): number => ('labels' in split ? split.labels.length : split.count);
+
+const bytesOf = (picture: Picture | MaskedPicture): Uint8Array[] =>
+  'mask' in picture ? [picture.data, picture.mask] : [picture.data];
+
+function isSame(one: Picture, other: Picture): boolean {
+  const others = bytesOf(other);
+  return (
+    one.height === other.height &&
+    one.width === other.width &&
+    bytesOf(one).every((bytes, i) => bytes.every((byte, at) => byte === others[i]?.[at]))
+  );
+}
+
+/** Throws unless a picture, and its mask where it is to have one, are whole. */
+function checkPicture(picture: Picture | MaskedPicture, masked: boolean, classes: number, id: string): void {
+  const { data, height, width } = picture;
+  check(data.length === height * width * 3, `${id}: ${data.length} bytes for ${height}x${width} of RGB.`);
+  check('mask' in picture === masked, `${id} ${masked ? 'has no' : 'has a'} mask.`);
+  if (!('mask' in picture)) return;
+  check(picture.mask.length === height * width, `${id}: ${picture.mask.length} pixels of mask for ${height}x${width}.`);
+  check(
+    picture.mask.every((label) => label < classes || label === voidLabel),
+    `${id} has a pixel of no class.`,
+  );
+}
 
 /**
  * What every data set keeps.
  * @param options where a small one lies; asked when a case runs
  */
-export function datasetContract(dataset: Dataset, options: () => DatasetOptions): ContractCase[] {
+export function datasetContract(dataset: Dataset | MaskDataset, options: () => DatasetOptions): ContractCase[] {
   const { name } = dataset;
   return [
     {
@@ -16,9 +52,9 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
         for (const wanted of ['train', 'test']) {
           const split = splits[wanted];
           check(split !== undefined, `There is no split ${wanted}.`);
-          check(split.labels.length > 0, `The split ${wanted} is empty.`);
+          check(countOf(split) > 0, `The split ${wanted} is empty.`);
           check(
-            split.labels.every((label) => label >= 0 && label < classes.length),
+            !('labels' in split) || split.labels.every((label) => label >= 0 && label < classes.length),
             `A label of ${wanted} is no class.`,
           );
         }
@@ -28,21 +64,15 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
     {
       name: `${name} reads pictures in any order, each the same every time`,
       async run() {
-        const { splits, close } = await dataset.open(options());
+        const { classes, splits, close } = await dataset.open(options());
         const train = splits.train!;
-        const last = train.labels.length - 1;
+        const last = countOf(train) - 1;
         const places = [...new Set([last, 0, last >> 1])];
         const first = await Promise.all(places.map((index) => train.read(index)));
         for (const [place, index] of [...places.entries()].reverse()) {
-          const { data, height, width } = await train.read(index);
-          check(
-            data.length === height * width * 3,
-            `${train.id(index)}: ${data.length} bytes for ${height}x${width} of RGB.`,
-          );
-          check(
-            data.every((byte, at) => byte === first[place]!.data[at]),
-            `${train.id(index)} is another picture the second time.`,
-          );
+          const picture = await train.read(index);
+          checkPicture(picture, dataset.target === 'masks', classes.length, train.id(index));
+          check(isSame(picture, first[place]!), `${train.id(index)} is another picture the second time.`);
         }
         await close();
       },
@@ -53,7 +83,10 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
         const ids = async () => {
           const { splits, close } = await dataset.open(options());
           const all = Object.entries(splits).flatMap(([name, split]) =>
-            Array.from(split.labels, (label, index) => `${split.id(index)}\t${label}\t${name}`),
+            Array.from(
+              { length: countOf(split) },
+              (_, index) => `${split.id(index)}\t${'labels' in split ? split.labels[index] : ''}\t${name}`,
+            ),
           );
           await close();
           return all;
@@ -68,20 +101,17 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
       async run() {
         const { splits, close } = await dataset.open(options());
         for (const split of Object.values(splits)) {
-          const { module, labels } = split;
+          const { module } = split;
           if (!module) continue;
+          const count = countOf(split);
           const { readPicture } = (await import(module.url)) as { readPicture(key: unknown): Promise<Picture> };
-          for (const index of [labels.length - 1, 0]) {
-            const { data, height, width } = await readPicture(structuredClone(module.key(index)));
-            const expected = await split.read(index);
+          for (const index of [count - 1, 0]) {
             check(
-              height === expected.height &&
-                width === expected.width &&
-                data.every((byte, at) => byte === expected.data[at]),
+              isSame(await split.read(index), await readPicture(structuredClone(module.key(index)))),
               `${split.id(index)} is another picture to the module ${module.url}.`,
             );
           }
-          await checkFails(() => module.key(labels.length), 'data/', 'the key of an index past the end');
+          await checkFails(() => module.key(count), 'data/', 'the key of an index past the end');
         }
         await close();
       },
@@ -90,8 +120,8 @@ export function datasetContract(dataset: Dataset, options: () => DatasetOptions)
       name: `${name} refuses a picture that is not there`,
       async run() {
         const { splits, close } = await dataset.open(options());
-        const { test } = splits;
-        await checkFails(async () => test!.read(test!.labels.length), 'data/', 'an index past the end');
+        const test = splits.test!;
+        await checkFails(async () => test.read(countOf(test)), 'data/', 'an index past the end');
         await close();
       },
     },

@@ -8,22 +8,28 @@ import { formulaPicture, formulaVariable, uniform } from './formula.js';
 export const classes = 3;
 export const size = { height: 9, width: 7, channels: 3 };
 
-/** A picture, `layers`, and a dense layer on whatever they give. */
+/** The logits that a dense layer makes of a picture. */
+function classifier(graph: GraphBuilder, features: Value, name: string): Value {
+  const kernel = [features.shape[0]!, features.shape[1]!] as const;
+  const logits = graph.conv2d(features, { name, channels: classes, kernel, padding: 'VALID', activation: 'none' });
+  return graph.reshape(logits, { name: name === 'out' ? 'logits' : `${name}/logits`, shape: [classes] });
+}
+
+/**
+ * A picture, `layers`, and a dense layer on whatever they give.
+ * @param layers may give several values: the last is what the result is made of, the others of auxiliary ones with the weights
+ * 0.3, 0.6 and so on
+ */
 export function network(
-  layers: (graph: GraphBuilder, x: Value) => Value,
+  layers: (graph: GraphBuilder, x: Value) => Value | readonly Value[],
   dtype: 'uint8' | 'float32' = 'float32',
 ): Graph {
   const graph = new GraphBuilder('net', { name: 'images', shape: [size.height, size.width, size.channels], dtype });
-  const features = layers(graph, graph.input);
-  const kernel = [features.shape[0]!, features.shape[1]!] as const;
-  const logits = graph.conv2d(features, {
-    name: 'out',
-    channels: classes,
-    kernel,
-    padding: 'VALID',
-    activation: 'none',
+  const features = [layers(graph, graph.input)].flat();
+  const auxiliary = features.slice(0, -1).map((value, index) => {
+    return { output: classifier(graph, value, `auxiliary${index}`), weight: 0.3 * (index + 1) };
   });
-  return graph.build(graph.reshape(logits, { name: 'logits', shape: [classes] }), ['out']);
+  return graph.build(classifier(graph, features.at(-1)!, 'out'), ['out'], auxiliary);
 }
 
 /** A trained layer below the one under test, so that the gradient has to pass through it. */
@@ -74,6 +80,37 @@ export const networks: Readonly<Record<string, Graph>> = {
     g.conv2d(below(g, x), { name: 'c', channels: 4, kernel: 1, padding: [1, 2, 0, 1] }),
   ),
   'a 1x1 convolution': network((g, x) => g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 1 })),
+  'a convolution in two groups, strided and uneven': network((g, x) =>
+    g.conv2d(below(g, x), {
+      name: 'c',
+      channels: 4,
+      kernel: [3, 2],
+      strides: [2, 1],
+      groups: 2,
+      padding: [2, 0, 0, 1],
+    }),
+  ),
+  'a convolution of many channels in three groups': network((g, x) =>
+    g.conv2d(g.conv2d(x, { name: 'below', channels: 48, kernel: 1 }), { name: 'c', channels: 6, kernel: 3, groups: 3 }),
+  ),
+  'convolutions of 16 channels in groups, of one place and of all': network((g, x) => {
+    const first = g.conv2d(x, { name: 'a', channels: 16, kernel: 3 });
+    const second = g.conv2d(first, { name: 'b', channels: 16, kernel: 1, groups: 2, batchNorm });
+    return g.conv2d(second, {
+      name: 'c',
+      channels: 8,
+      kernel: [9, 7],
+      groups: 2,
+      padding: 'VALID',
+      activation: 'none',
+    });
+  }),
+  'a depthwise convolution': network((g, x) =>
+    g.conv2d(below(g, x), { name: 'c', channels: 6, kernel: 3, dilations: 2, groups: 6 }),
+  ),
+  'a separable convolution with two outputs a channel': network((g, x) =>
+    g.separableConv2d(below(g, x), { name: 'c', channels: 5, kernel: [3, 4], strides: 2, multiplier: 2 }),
+  ),
   'a dense layer on a dense layer': network((g, x) =>
     g.conv2d(below(g, x), { name: 'c', channels: 8, kernel: [9, 7], padding: 'VALID' }),
   ),
@@ -107,6 +144,39 @@ export const networks: Readonly<Record<string, Graph>> = {
     const second = g.conv2d(first, { name: 'c', channels: 8, kernel: 3 });
     return g.conv2d(g.concat([second, x, first, second], { name: 'side' }), { name: 'd', channels: 4, kernel: 1 });
   }),
+  'branches of 8 and 16 channels side by side': network((g, x) => {
+    const first = g.conv2d(x, { name: 'a', channels: 16, kernel: 3 });
+    const second = g.conv2d(first, { name: 'b', channels: 8, kernel: 3 });
+    const pooled = g.avgPool(first, { name: 'p', kernel: 3, strides: 1, padding: 'SAME' });
+    const side = g.concat([first, second, pooled, second], { name: 'side' });
+    return g.conv2d(g.mean(side, { name: 'm' }), { name: 'c', channels: 16, kernel: 1 });
+  }),
+  'some of the channels, of pictures and of a vector': network((g, x) => {
+    const first = below(g, x);
+    const some = [g.slice(first, { name: 's', start: 1, size: 3 }), g.slice(first, { name: 't', start: 4, size: 2 })];
+    const vector = g.reshape(g.concat(some, { name: 'side' }), { name: 'v', shape: [9 * 7 * 5] });
+    const part = g.slice(vector, { name: 'part', start: 60, size: 100 });
+    return g.reshape(part, { name: 'p', shape: [5, 4, 5] });
+  }),
+  'an auxiliary output': network((g, x) => {
+    const first = below(g, x);
+    const upper = g.conv2d(g.maxPool(first, { name: 'p', kernel: 2 }), {
+      name: 'c',
+      channels: 4,
+      kernel: 3,
+      batchNorm,
+    });
+    return [
+      g.conv2d(g.avgPool(first, { name: 'q', kernel: 3 }), { name: 'd', channels: 4, kernel: 1, batchNorm }),
+      upper,
+    ];
+  }),
+  'auxiliary outputs one above the other': network((g, x) => {
+    const first = g.conv2d(x, { name: 'below', channels: 8, kernel: 3 });
+    const second = g.maxPool(first, { name: 'p', kernel: 3 });
+    const third = g.conv2d(second, { name: 'c', channels: 8, kernel: 3, strides: 2 });
+    return [first, second, third];
+  }),
   'max pooling': network((g, x) => g.maxPool(below(g, x), { name: 'p', kernel: 2 })),
   'max pooling with overlap, SAME': network((g, x) =>
     g.maxPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
@@ -115,6 +185,10 @@ export const networks: Readonly<Record<string, Graph>> = {
     g.avgPool(below(g, x), { name: 'p', kernel: 3, strides: 2, padding: 'SAME' }),
   ),
   'average pooling that leaves a rest': network((g, x) => g.avgPool(below(g, x), { name: 'p', kernel: 2 })),
+  'max pooling of negative values over zeros around them': network((g, x) => {
+    const values = g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 1, activation: 'none' });
+    return g.maxPool(g.pad(values, { name: 'z', padding: [1, 2, 0, 1] }), { name: 'p', kernel: 3 });
+  }),
   'local response normalization': network((g, x) =>
     g.lrn(below(g, x), { name: 'n', depthRadius: 1, bias: 2, alpha: 0.3, beta: 0.75 }),
   ),
@@ -123,6 +197,10 @@ export const networks: Readonly<Record<string, Graph>> = {
   'softmax of a picture': network((g, x) => g.softmax(below(g, x), { name: 's' })),
   'dropout at rest': network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 1 })),
   'normalized bytes': network((g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: 1 / 64 }), 'uint8'),
+  'bytes normalized by channel': network(
+    (g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: [1 / 64, 1 / 49, 0.5] }),
+    'uint8',
+  ),
 };
 
 /** `w -= rate * gradient`, with a slot that counts the updates. */

@@ -14,7 +14,7 @@ export const batchNormsOf = (graph: Graph): ReadonlySet<string> =>
   new Set(graph.nodes.flatMap(({ op, name }) => (op === 'batchNorm' ? [name] : [])));
 
 /**
- * The loss of a batch by the reference, weight decay left out.
+ * The loss of a batch by the reference, auxiliary ones included and weight decay left out.
  * @param ownStatistics the batch normalizations that use the batch's own statistics. Default: all
  */
 export function referenceLoss(
@@ -26,8 +26,10 @@ export function referenceLoss(
 ): number {
   const results = evaluateBatch(graph, variables, examplesOf(graph, inputs), ownStatistics);
   let loss = 0;
-  for (const [index, label] of labels.entries())
-    loss += crossEntropy(results[index]!.get(graph.output)!, label) / labels.length;
+  for (const { output, weight } of [{ output: graph.output, weight: 1 }, ...graph.auxiliary]) {
+    for (const [index, label] of labels.entries())
+      loss += (weight * crossEntropy(results[index]!.get(output)!, label)) / labels.length;
+  }
   return loss;
 }
 

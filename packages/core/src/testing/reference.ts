@@ -1,6 +1,6 @@
 import { elementCount, type Shape } from '../dtype.js';
 import type { Graph } from '../graph.js';
-import type { AvgPoolNode, MaxPoolNode, Node, OpName } from '../ops.js';
+import { type AvgPoolNode, kernelShape, type MaxPoolNode, type Node, type OpName } from '../ops.js';
 
 /** Values of one example, row-major in the shape's order. */
 export type Values = ArrayLike<number>;
@@ -57,11 +57,15 @@ const map = (input: Values, change: (value: number, index: number) => number): F
 
 const rules: Rules = {
   normalize: ({ mean, scale }, { input }) =>
-    map(input, (value, index) => (value - Math.fround(mean[index % mean.length]!)) * scale),
-  conv2d({ weights, strides, padding, dilations, shape: [rows, columns, outputs] }, context) {
-    const [height, width, inputs] = context.shape as readonly [number, number, number];
+    map(
+      input,
+      (value, index) => (value - Math.fround(mean[index % mean.length]!)) * Math.fround(scale[index % mean.length]!),
+    ),
+  conv2d({ weights, groups, strides, padding, dilations, shape: [rows, columns, outputs] }, context) {
+    const [height, width, channels] = context.shape as readonly [number, number, number];
     const { values, shape } = context.variable(weights);
-    const [kernelHeight, kernelWidth] = shape as readonly [number, number];
+    const kernel = kernelShape(shape, channels, groups);
+    const [kernelHeight, kernelWidth, inputs] = kernel as readonly [number, number, number];
     const output = new Float64Array(rows! * columns! * outputs!);
     for (let row = 0; row < rows!; row++) {
       for (let column = 0; column < columns!; column++) {
@@ -71,10 +75,13 @@ const rules: Rules = {
             const x = column * strides[1] - padding[2] + j * dilations[1];
             if (y < 0 || y >= height || x < 0 || x >= width) continue;
             for (let from = 0; from < inputs; from++) {
-              const value = context.input[(y * width + x) * inputs + from]!;
               const weight = ((i * kernelWidth + j) * inputs + from) * outputs!;
               const target = (row * columns! + column) * outputs!;
-              for (let to = 0; to < outputs!; to++) output[target + to]! += value * values[weight + to]!;
+              for (let to = 0; to < outputs!; to++) {
+                const group = Math.floor((to * groups) / outputs!);
+                const value = context.input[(y * width + x) * channels + group * inputs + from]!;
+                output[target + to]! += value * values[weight + to]!;
+              }
             }
           }
         }
@@ -104,6 +111,21 @@ const rules: Rules = {
       for (let i = 0; i < values.length; i++)
         output[Math.floor(i / channels) * shape.at(-1)! + first + (i % channels)] = values[i]!;
       first += channels;
+    }
+    return output;
+  },
+  slice({ start, size }, { input, shape }) {
+    const channels = shape.at(-1)!;
+    const output = new Float64Array((input.length / channels) * size);
+    for (let i = 0; i < output.length; i++) output[i] = input[Math.floor(i / size) * channels + start + (i % size)]!;
+    return output;
+  },
+  pad({ padding: [top, , left], shape: [rows, columns, channels] }, { input, shape: [height, width] }) {
+    const output = new Float64Array(rows! * columns! * channels!);
+    const line = width! * channels!;
+    for (let y = 0; y < height!; y++) {
+      const at = ((y + top) * columns! + left) * channels!;
+      for (let i = 0; i < line; i++) output[at + i] = input[y * line + i]!;
     }
     return output;
   },

@@ -2,7 +2,7 @@ import { GraphBuilder } from '../builder.js';
 import type { Engine } from '../engine.js';
 import type { Optimizer } from '../optimizer.js';
 import { check, checkClose } from './contract.js';
-import { counting, exampleInputs, labels, simple, training, variablesOf } from './engine-networks.js';
+import { counting, exampleInputs, labels, network, simple, training, variablesOf } from './engine-networks.js';
 
 /**
  * By TensorFlow 2.15.1: tf.losses.softmax_cross_entropy(tf.one_hot(labels, 5), logits, weights, label_smoothing=0.1) and its
@@ -107,6 +107,28 @@ export const updateLaws: Readonly<Record<string, (engine: Engine) => Promise<voi
     });
     checkClose(session.gradient('net/out/weights'), expected, 1e-5, 'the gradient');
     await session.close();
+  },
+  'counts the losses of auxiliary outputs apart, each with its weight and of the same smoothed labels': async (
+    engine,
+  ) => {
+    // Both outputs come from the same features by the same weights.
+    const graph = network((_, x) => [x, x]);
+    const session = await training(engine, graph, { labelSmoothing: 0.2 });
+    for (const part of ['weights', 'biases'])
+      session.write(`net/auxiliary0/${part}`, variablesOf(graph).get(`net/out/${part}`)!);
+    const batch = { inputs: exampleInputs(graph, 3), labels };
+    const { loss, auxiliaryLoss } = await session.accumulate(batch);
+    checkClose([auxiliaryLoss], [0.3 * loss], 1e-6, 'the auxiliary loss');
+    const expected = session.gradient('net/out/weights').map((value) => 0.3 * value);
+    checkClose(session.gradient('net/auxiliary0/weights'), expected, 1e-6, 'the gradient by the auxiliary weights');
+    const plain = await training(
+      engine,
+      network((_, x) => x),
+      { labelSmoothing: 0.2 },
+    );
+    const result = await plain.accumulate(batch);
+    checkClose([loss, 0], [result.loss, result.auxiliaryLoss], 1e-6, 'the losses without an auxiliary output');
+    await Promise.all([session.close(), plain.close()]);
   },
   'multiplies the learning rate of the variables that have a factor': async (engine) => {
     const multipliers = new Map([['net/c/weights', 0.25]]);

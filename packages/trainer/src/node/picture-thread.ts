@@ -1,7 +1,16 @@
-import { GraftError, type Picture, PluginError, type Preprocessing } from '@graftjs/core';
+import {
+  GraftError,
+  type MaskedPicture,
+  type MaskPreprocessing,
+  type Picture,
+  PluginError,
+  type Preprocessing,
+} from '@graftjs/core';
 import { move } from 'piscina';
 import type { PictureJob } from '../picture-workers.js';
 import { prefetched } from '../prefetched.js';
+import { PreparedPictures } from '../prepared-pictures.js';
+import { createMaskPreprocessing } from '../preprocessing/create-mask-preprocessing.js';
 import { createPreprocessing } from '../preprocessing/create-preprocessing.js';
 import { preparePicture } from '../preprocessing/prepare-picture.js';
 import type { PreprocessingAddress } from '../preprocessing/preprocessing-address.js';
@@ -26,11 +35,17 @@ async function importModule(url: string, what: string): Promise<Record<string, u
   }
 }
 
-async function findPreprocessing({ name, module }: PreprocessingAddress): Promise<Preprocessing> {
-  if (module === undefined) return createPreprocessing(name.split(','));
+type AnyPreprocessing = Preprocessing<
+  Picture | MaskedPicture,
+  ReturnType<(Preprocessing | MaskPreprocessing)['train']>
+>;
+
+async function findPreprocessing({ name, module }: PreprocessingAddress, masked: boolean): Promise<AnyPreprocessing> {
+  if (module === undefined) return (masked ? createMaskPreprocessing : createPreprocessing)(name.split(','));
   const what = `preprocessing '${name}'`;
   const found = Object.values(await importModule(module, what)).find(
-    (value): value is Preprocessing => typeof value === 'object' && (value as Preprocessing | null)?.name === name,
+    (value): value is AnyPreprocessing =>
+      typeof value === 'object' && (value as { name?: unknown } | null)?.name === name,
   );
   return found ?? refuse(module, what);
 }
@@ -48,17 +63,16 @@ async function* read(pictures: PictureJob['pictures']): AsyncGenerator<Picture> 
   yield* prefetched(0, keys.length, 1, (place) => readPicture(keys[place]));
 }
 
-async function prepare({ indices, size, preprocessing: address, chance, pictures }: PictureJob): Promise<Uint8Array> {
-  const length = size * size * 3;
-  const preprocessing = await findPreprocessing(address);
-  // Clamped arrays round as TensorFlow does: to the nearest, halves to the even one.
-  const bytes = new Uint8ClampedArray(indices.length * length);
+async function prepare(job: PictureJob): Promise<Uint8Array> {
+  const { indices, size, chance, masked = false } = job;
+  const preprocessing = await findPreprocessing(job.preprocessing, masked);
+  const prepared = new PreparedPictures(indices.length, size, masked);
   let place = 0;
-  for await (const picture of read(pictures)) {
-    bytes.set(preparePicture(picture, indices[place]!, size, preprocessing, chance), place * length);
+  for await (const picture of read(job.pictures)) {
+    prepared.put(place, preparePicture(picture, indices[place]!, size, preprocessing, chance));
     place++;
   }
-  return new Uint8Array(bytes.buffer);
+  return prepared.bytes;
 }
 
 /** What a worker thread does with a job: its bytes are handed over, and so is what it fails with. */

@@ -1,11 +1,17 @@
 import { availableParallelism } from 'node:os';
-import { RunError, UsageError } from '@graftjs/core';
+import { type MaskedPicture, type Picture, RunError, UsageError } from '@graftjs/core';
 import { Piscina } from 'piscina';
 import type { PictureJob, PictureWorkers } from '../picture-workers.js';
 import { type ErrorMessage, fromErrorMessage } from './error-message.js';
 
 /** More threads are of little use: the decoding of all of them shares the four threads of libuv. */
 const mostByDefault = 8;
+
+/** The memory of a decoded picture, and of its mask if it has one. */
+function buffersOf(picture: Picture | MaskedPicture): ArrayBuffer[] {
+  const arrays = 'mask' in picture ? [picture.data, picture.mask] : [picture.data];
+  return arrays.map(({ buffer }) => buffer as ArrayBuffer);
+}
 
 /**
  * Worker threads that decode and prepare pictures; one starts when there is work for it, and none keeps the process alive.
@@ -49,7 +55,7 @@ export function startPictureWorkers(count = Math.min(availableParallelism(), mos
     count,
     async prepare(job: PictureJob) {
       if (end) throw end;
-      const transferList = 'url' in job.pictures ? [] : job.pictures.map(({ data }) => data.buffer as ArrayBuffer);
+      const transferList = 'url' in job.pictures ? [] : job.pictures.flatMap(buffersOf);
       let result: Uint8Array | ErrorMessage;
       try {
         result = await pool.run(job, { transferList });

@@ -21,6 +21,6 @@ export function createPreprocessing(names: readonly string[]): Preprocessing {
 }
 
 /** Whether `createPreprocessing` makes this very one of its name. */
-export function isBuiltIn(preprocessing: Preprocessing): boolean {
+export function isBuiltIn(preprocessing: Pick<Preprocessing, 'name'>): boolean {
   return Object.hasOwn(known, preprocessing.name) && known[preprocessing.name] === preprocessing;
 }

@@ -1,10 +1,10 @@
-/** Mirrors RGB values left to right, in place. */
-export function flip(values: Float32Array, height: number, width: number): void {
+/** Mirrors values left to right, in place: RGB, or as many to a pixel as `channels` says. */
+export function flip(values: Float32Array | Uint8Array, height: number, width: number, channels = 3): void {
   for (let y = 0; y < height; y++) {
-    let left = y * width * 3;
-    let right = left + (width - 1) * 3;
-    for (; left < right; left += 3, right -= 3) {
-      for (let c = 0; c < 3; c++) {
+    let left = y * width * channels;
+    let right = left + (width - 1) * channels;
+    for (; left < right; left += channels, right -= channels) {
+      for (let c = 0; c < channels; c++) {
         const kept = values[left + c]!;
         values[left + c] = values[right + c]!;
         values[right + c] = kept;

@@ -8,14 +8,14 @@ export interface Chance {
   readonly epoch: number;
 }
 
-/** Prepares picture `index` for training, or without a chance for evaluation: `size * size * 3` values from 0 to 255. */
-export function preparePicture(
-  picture: Picture,
+/** Prepares picture `index` for training, or without a chance for evaluation. */
+export function preparePicture<P extends Picture, V>(
+  picture: P,
   index: number,
   size: number,
-  preprocessing: Preprocessing,
+  preprocessing: Preprocessing<P, V>,
   chance?: Chance,
-): Float32Array {
+): V {
   if (!chance) return preprocessing.evaluate(picture, size);
   return preprocessing.train(picture, size, createRandom(chance.seed, stream.picture, chance.epoch, index));
 }

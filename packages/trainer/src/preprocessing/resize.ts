@@ -39,6 +39,7 @@ export function createResize(
   return {
     name,
     evaluate,
+    describe: (size) => [{ step: 'resize', height: size, width: size }],
     train(picture, size, random) {
       let values = evaluate(picture, size);
       if (augmentation.crop) values = cropAtRandom(values, size, random);

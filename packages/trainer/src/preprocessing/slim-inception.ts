@@ -33,4 +33,12 @@ function evaluate(picture: Picture, size: number): Float32Array {
  * resized, mirrored every other time, and its colours are distorted. Slim draws one of four ways of resizing there;
  * this is always bilinear, as in Slim's fast mode and in evaluation.
  */
-export const slimInception: Preprocessing = { name: 'inception', train, evaluate };
+export const slimInception: Preprocessing = {
+  name: 'inception',
+  train,
+  evaluate,
+  describe: (size) => [
+    { step: 'cropCentralShare', share: centralFraction },
+    { step: 'resize', height: size, width: size },
+  ],
+};

@@ -43,4 +43,12 @@ function evaluate(picture: Picture, size: number): Float32Array {
  * smaller side is resized to 256 for a size of 224 (in proportion for others), and the middle is cut out. In training
  * the smaller side is drawn from 256 to 512, the cut is drawn, and every other picture is mirrored.
  */
-export const slimVgg: Preprocessing = { name: 'vgg', train, evaluate };
+export const slimVgg: Preprocessing = {
+  name: 'vgg',
+  train,
+  evaluate,
+  describe: (size) => [
+    { step: 'resizeSmallerSide', to: scaledSide(smallestSide, size) },
+    { step: 'cropCentre', height: size, width: size },
+  ],
+};

@@ -1,4 +1,4 @@
-"""VGG-16 in PyTorch: train, head, infer."""
+"""A classifier in PyTorch: train, head, infer."""
 
 import torch
 import torchvision
@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
 torch.set_num_threads(settings['threads'])
-batch, size, task = settings['batch'], settings['size'], settings['task']
+batch, size, task, network = settings['batch'], settings['size'], settings['task'], settings['network']
 layout = torch.channels_last if settings['channelsLast'] else torch.contiguous_format
 
 
@@ -28,15 +28,23 @@ class Vgg16(nn.Module):
         return self.last(self.hidden(self.features(images)))
 
 
+# Networks and their last layers, and what is done to a picture.
+networks = {
+    'vgg_16': (Vgg16, 'last', (123.68, 116.78, 103.94), 1),
+    'resnet_v1_50': (torchvision.models.resnet50, 'fc', (123.68, 116.78, 103.94), 1),
+    'inception_v3': (lambda: torchvision.models.inception_v3(init_weights=False), 'fc', (127.5, 127.5, 127.5), 1 / 127.5),
+}
+
 torch.manual_seed(1)
-mean = torch.tensor([123.68, 116.78, 103.94]).view(1, 3, 1, 1)
+build, last, mean, scale = networks[network]
+mean = torch.tensor(mean).view(1, 3, 1, 1)
 images = torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8)
 labels = torch.randint(0, 1000, (batch,))
-model = Vgg16().to(memory_format=layout)
+model = build().to(memory_format=layout)
 
 
 def inputs():
-    return (images.permute(0, 3, 1, 2).float() - mean).contiguous(memory_format=layout)
+    return ((images.permute(0, 3, 1, 2).float() - mean) * scale).contiguous(memory_format=layout)
 
 
 if task == 'infer':
@@ -50,7 +58,7 @@ else:
     model.train()
     if task == 'head':
         model.requires_grad_(False)
-        model.last.requires_grad_(True)
+        getattr(model, last).requires_grad_(True)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-5, momentum=0.9)
 
     def step():

@@ -1,4 +1,4 @@
-"""VGG-16 in TensorFlow with TF-Slim: train, head, infer, restore; `checkpoint` writes a V1 file."""
+"""A classifier in TensorFlow with TF-Slim: train, head, infer, restore; `checkpoint` writes a V1 file."""
 
 import os
 
@@ -20,10 +20,11 @@ for part in ('base', 'convolutional', 'core', 'normalization', 'pooling'):
     sys.modules[f'tf_keras.legacy_tf_layers.{part}'] = module
 
 import tf_slim as slim
+from tf_slim.nets import inception, resnet_v1
 
 tf.disable_v2_behavior()
 tf.logging.set_verbosity(tf.logging.ERROR)
-batch, size, task = settings['batch'], settings['size'], settings['task']
+batch, size, task, network = settings['batch'], settings['size'], settings['task'], settings['network']
 
 
 def vgg_16(images, training):
@@ -41,19 +42,38 @@ def vgg_16(images, training):
         return tf.squeeze(net, [1, 2])
 
 
+def resnet_v1_50(images, training):
+    with slim.arg_scope(resnet_v1.resnet_arg_scope()):
+        logits, _ = resnet_v1.resnet_v1_50(images, 1000, is_training=training)
+    return tf.reshape(logits, [batch, 1000])
+
+
+def inception_v3(images, training):
+    with slim.arg_scope(inception.inception_v3_arg_scope()):
+        return inception.inception_v3(images, 1000, is_training=training, create_aux_logits=training)[0]
+
+
+# Networks, the scopes of their last layers, and what is done to a picture.
+networks = {
+    'vgg_16': (vgg_16, 'vgg_16/fc8', [123.68, 116.78, 103.94], 1),
+    'resnet_v1_50': (resnet_v1_50, 'resnet_v1_50/logits', [123.68, 116.78, 103.94], 1),
+    'inception_v3': (inception_v3, 'InceptionV3/Logits', [127.5, 127.5, 127.5], 1 / 127.5),
+}
+build, last, mean, scale = networks[network]
 tf.set_random_seed(1)
 random = np.random.RandomState(1)
 pictures = random.randint(0, 256, (batch, size, size, 3)).astype(np.uint8)
 classes = random.randint(0, 1000, batch).astype(np.int32)
 images = tf.placeholder(tf.uint8, [batch, size, size, 3])
 labels = tf.placeholder(tf.int32, [batch])
-logits = vgg_16(tf.cast(images, tf.float32) - [123.68, 116.78, 103.94], task in ('train', 'head'))
+logits = build((tf.cast(images, tf.float32) - mean) * scale, task in ('train', 'head'))
 feed = {images: pictures, labels: classes}
 
 if task in ('train', 'head'):
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
-    scope = 'vgg_16/fc8' if task == 'head' else None
-    fetches = [tf.train.MomentumOptimizer(1e-5, 0.9).minimize(loss, var_list=tf.trainable_variables(scope)), loss]
+    trained = tf.trainable_variables(last if task == 'head' else None)
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        fetches = [tf.train.MomentumOptimizer(1e-5, 0.9).minimize(loss, var_list=trained), loss]
 elif task == 'infer':
     fetches = logits
 else:

@@ -1,0 +1,29 @@
+import { ExportError, type ExportedNetwork } from '@graftjs/core';
+
+async function running<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new ExportError('export/run', `onnxruntime could not run ${path}: ${(cause as Error).message}`, {
+      cause,
+      details: { path },
+    });
+  }
+}
+
+/** Opens an exported file with onnxruntime, as its users would. */
+export async function openExported(path: string): Promise<ExportedNetwork> {
+  const { InferenceSession, Tensor } = await running(path, () => import('onnxruntime-node'));
+  const session = await running(path, () => InferenceSession.create(path, { logSeverityLevel: 3 }));
+  const [input] = session.inputMetadata;
+  const [output] = session.outputNames;
+  const shape = input?.isTensor ? input.shape.slice(1).map(Number) : [];
+  return {
+    async predict(pictures, count) {
+      const feeds = { [input!.name]: new Tensor('uint8', pictures, [count, ...shape]) };
+      const results = await running(path, () => session.run(feeds));
+      return results[output!]!.data as Float32Array;
+    },
+    close: () => session.release(),
+  };
+}

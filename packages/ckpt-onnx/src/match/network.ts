@@ -1,0 +1,83 @@
+import type { Pair } from '@graftjs/core';
+
+/** What a step of a network does with values, so far as it has to be the same in two networks that are to share weights. */
+export type StepKind =
+  | 'input'
+  | 'convolution'
+  | 'normalization'
+  | 'add'
+  | 'concat'
+  | 'maxPool'
+  | 'averagePool'
+  | 'lrn'
+  | 'other';
+
+/** What is known of a convolution, or of a dense layer, beside its weights. */
+export interface Kernel {
+  /** Undefined where it is as large as what it reads: a dense layer. */
+  readonly size: Pair | undefined;
+  readonly channels: number;
+  readonly groups: number;
+  /**
+   * How far apart, in pixels of the picture, the places are that it reads; 0 along an axis of which it reads one. That says
+   * where a network strides, and is the same where it dilates instead.
+   */
+  readonly reach: Pair;
+}
+
+/**
+ * A step of a network: a convolution with all that is added to it and multiplied with it, a pooling, a join. Activations,
+ * dropout and changes of layout are none.
+ */
+export interface Step<Layer> {
+  readonly kind: StepKind;
+  /** As the network calls it. */
+  readonly name: string;
+  inputs: readonly Step<Layer>[];
+  /** Those that read it, each once. */
+  readers: Step<Layer>[];
+  /** How many pixels of the picture lie from one of its places to the next. */
+  readonly spacing: Pair;
+  readonly kernel?: Kernel;
+  /** The weights, and what else a network says of a convolution or a normalization. */
+  readonly layer?: Layer;
+}
+
+/** Adds a step behind those that it reads. */
+export function addStep<Layer>(
+  steps: Step<Layer>[],
+  { strides = [1, 1], ...step }: Omit<Step<Layer>, 'readers' | 'spacing'> & { readonly strides?: Pair },
+): Step<Layer> {
+  const [height, width] = step.inputs[0]?.spacing ?? [1, 1];
+  const added: Step<Layer> = { ...step, readers: [], spacing: [height * strides[0], width * strides[1]] };
+  steps.push(added);
+  for (const input of new Set(step.inputs)) input.readers.push(added);
+  return added;
+}
+
+/**
+ * Makes one of values that are put side by side and then beside others, where nobody else reads them: some exporters do so.
+ * @returns the steps that are left
+ */
+export function withoutNestedConcats<Layer>(steps: readonly Step<Layer>[]): Step<Layer>[] {
+  const gone = new Set<Step<Layer>>();
+  for (const step of steps) {
+    if (step.kind !== 'concat') continue;
+    const inner = new Set(step.inputs.filter(({ kind, readers }) => kind === 'concat' && readers.length === 1));
+    if (inner.size === 0) continue;
+    step.inputs = step.inputs.flatMap((input) => (inner.has(input) ? input.inputs : [input]));
+    for (const nested of inner) {
+      gone.add(nested);
+      for (const input of nested.inputs) {
+        input.readers = [...new Set(input.readers.map((reader) => (reader === nested ? step : reader)))];
+      }
+    }
+  }
+  return steps.filter((step) => !gone.has(step));
+}
+
+/** `Kernel.reach`. */
+export function reachOf(spacing: Pair, size: Pair, dilations: Pair): Pair {
+  const along = (axis: 0 | 1) => (size[axis] > 1 ? spacing[axis] * dilations[axis] : 0);
+  return [along(0), along(1)];
+}

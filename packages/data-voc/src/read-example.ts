@@ -1,0 +1,79 @@
+import { DataError, type MaskedPicture, type Picture } from '@graftjs/core';
+import sharp, { type Metadata } from 'sharp';
+import { checkSize, readMask, readMaskHeader } from './read-mask.js';
+
+/** Which picture and which mask; all that a thread needs to read them. */
+export interface ExampleKey {
+  readonly picture: string;
+  readonly mask: string;
+  /** How many there are. */
+  readonly classes: number;
+}
+
+/** A picture with more pixels is refused: 100 megapixels are 300 MB as RGB. */
+const pixelLimit = 100_000_000;
+
+/**
+ * Checks what the headers of a picture and its mask say, without decoding either.
+ * @throws DataError `data/not-a-picture`, `data/picture-too-large`, `data/mask-size`, and what `readMaskHeader` throws
+ */
+export async function checkHeaders({ picture, mask }: ExampleKey): Promise<void> {
+  const size = await readPictureHeader(picture);
+  checkSize(mask, await readMaskHeader(mask), size);
+}
+
+/** What libvips says, of which the first line tells the reason. */
+const reasonOf = (cause: unknown): string => (cause as Error).message.split('\n')[0]!;
+
+async function readPictureHeader(path: string): Promise<Metadata> {
+  let header: Metadata;
+  try {
+    header = await sharp(path, { limitInputPixels: false }).metadata();
+  } catch (cause) {
+    throw new DataError('data/not-a-picture', `${path} cannot be read as JPEG or PNG: ${reasonOf(cause)}.`, {
+      cause,
+      details: { path },
+    });
+  }
+  const { format, height, width } = header;
+  if (format !== 'jpeg' && format !== 'png') {
+    throw new DataError('data/not-a-picture', `${path} is ${format.toUpperCase()}; accepted are JPEG and PNG.`, {
+      details: { path, format },
+    });
+  }
+  if (height * width <= pixelLimit) return header;
+  throw new DataError(
+    'data/picture-too-large',
+    `${path} is ${height} x ${width} pixels; accepted are at most ${pixelLimit / 1e6} megapixels.`,
+    { details: { path, height, width, pixelLimit } },
+  );
+}
+
+/** Decodes to RGB, pixel by pixel as stored: an EXIF orientation would turn the picture away from its mask. */
+async function decodePicture(path: string): Promise<Picture> {
+  try {
+    const { data, info } = await sharp(path, { failOn: 'error', limitInputPixels: pixelLimit })
+      .flatten({ background: 'white' })
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return {
+      data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+      height: info.height,
+      width: info.width,
+    };
+  } catch (cause) {
+    // libvips has one text for the errors of all threads, so that of this picture may be gone.
+    const known = (cause as Error).message !== 'Unknown error';
+    const reason = known ? reasonOf(cause) : 'it is damaged or ends too early';
+    throw new DataError('data/damaged-picture', `${path} cannot be decoded: ${reason}.`, { cause, details: { path } });
+  }
+}
+
+/**
+ * Reads a picture and its mask. Worker threads import this module and call it, too.
+ * @throws DataError `data/damaged-picture`, and what `readMask` throws
+ */
+export async function readPicture({ picture: path, mask, classes }: ExampleKey): Promise<MaskedPicture> {
+  const picture = await decodePicture(path);
+  return { ...picture, mask: await readMask(mask, picture, classes) };
+}
