@@ -37,6 +37,7 @@ it.each([
   const engine = createEngine(async () => executeHere(await import('onnxruntime-node')), {
     piece,
     kept: 2 ** 30,
+    pieces: 2 ** 30,
     prediction: 2 ** 30,
   });
   const trainable = ['net/below/weights', 'net/c/weights'];

@@ -1,16 +1,17 @@
 import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
 import { type Arrangements, arrangedDims, type Layouts } from '@graftjs/onnx';
 import { type PredictionPlan, writePrediction } from './prediction.js';
-import { keptBy, type StepPlan, type StepSegment, writeStepGraphs } from './step-graphs.js';
+import { roomOf, type StepPlan, type StepSegment, trainedBy, writeStepGraphs } from './step-graphs.js';
 
 /** What onnxruntime takes with its thread and the graphs of a session, before anything runs. */
 const runtimeBytes = 72 * 2 ** 20;
 
 /**
  * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: pictures in two layouts
- * and padded, windows, and what the pool loses by growing in steps. On the way back there are shifted copies besides.
+ * and padded, windows, and what the pool loses by growing in steps. On the way back of a convolution with more than one place there are shifted
+ * copies besides.
  */
-const pool = { forward: 5, backward: 14 };
+const pool = { forward: 5, backward: 3, shifted: 14 };
 
 /** On the way back of a convolution its weights exist so many times more, while their gradient is put together. */
 const weightCopies = 3;
@@ -23,19 +24,18 @@ const bytesOf = (shapes: Iterable<Shape>): number => {
 
 /**
  * The most examples of a batch that run as one group, so that what they keep stays within `budget` bytes; at least 1. All of
- * them where a segment needs the whole batch.
+ * them where a normalization uses the statistics of the batch.
  */
 export function groupSize(graph: Graph, segments: readonly StepSegment[], budget: number): number {
-  if (segments.some(({ wholeBatch }) => wholeBatch)) return Number.POSITIVE_INFINITY;
+  if (segments.some(({ forward }) => forward && [...forward.statistics.gives].length > 0))
+    return Number.POSITIVE_INFINITY;
   const bytes = keptBytes(graph, segments);
   return bytes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(budget / bytes));
 }
 
-/** What an example keeps for the way back. */
+/** What an example keeps from stage to stage. */
 function keptBytes(graph: Graph, segments: readonly StepSegment[]): number {
-  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
-  const { values, gradients } = keptBy(segments);
-  return bytesOf([...values, ...gradients].map((name) => shapes.get(name)!));
+  return 4 * roomOf(graph, segments).sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function arrangedBytes(layouts: Layouts, all: readonly Arrangements[]): number {
@@ -57,7 +57,7 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
   const { graph, layouts, budgets } = plan;
   const segments = writeStepGraphs(plan, training);
   const graphs = segments.flatMap(({ forward, backward }) => [forward, backward].filter((one) => one !== undefined));
-  const trained = new Set(graphs.flatMap((one) => one.trained));
+  const trained = new Set(trainedBy(graph, segments, training));
   const trainedBytes = bytesOf(graph.variables.filter(({ name }) => trained.has(name)).map(({ shape }) => shape));
   const fixed =
     runtimeBytes +
@@ -76,10 +76,11 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
       const values = Math.min(piece, together) * largest;
       if (forward) bytes += pool.forward * values;
       if (!backward) continue;
-      const convolutions = backward.trained.filter((name) => layouts.isTurned(name));
+      const convolutions = backward.trained.filter((name) => layouts.isTurned(name)).map((name) => layouts.dims(name));
+      const shifts = convolutions.some(([, , height, width]) => height! * width! > 1);
       bytes +=
-        pool.backward * values +
-        weightCopies * Math.max(0, ...convolutions.map((name) => bytesOf([layouts.dims(name)])));
+        (shifts ? pool.shifted : pool.backward) * values +
+        weightCopies * Math.max(0, ...convolutions.map((dims) => bytesOf([dims])));
     }
     return bytes;
   };
@@ -90,7 +91,7 @@ export function predictionMemory(plan: PredictionPlan): MemoryUse {
   const { graph, layouts } = plan;
   const segments = writePrediction(plan, [graph.output]);
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
-  const passed = bytesOf(segments.map(({ output }) => shapes.get(output)!));
+  const passed = bytesOf(segments.flatMap(({ outputs }) => outputs.map((name) => shapes.get(name)!)));
   const fixed =
     runtimeBytes +
     bytesOf(graph.variables.map(({ shape }) => shape)) +

@@ -12,6 +12,7 @@ describe('the engine on onnxruntime-node', () => {
 describe('the engine with next to no memory', () => {
   const engine = createEngine(async () => executeHere(await import('onnxruntime-node')), {
     piece: 1,
+    pieces: 1,
     kept: 1,
     prediction: 1,
   });

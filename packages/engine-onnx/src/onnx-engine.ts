@@ -11,7 +11,12 @@ import type { Runtime } from './runtime.js';
 import type { Budgets, SessionParts } from './session-parts.js';
 import { VariableStore } from './variable-store.js';
 
-const defaultBudgets: Budgets = { piece: 8 * 2 ** 20, kept: 1.5 * 2 ** 30, prediction: 32 * 2 ** 20 };
+const defaultBudgets: Budgets = {
+  piece: 8 * 2 ** 20,
+  pieces: 96 * 2 ** 20,
+  kept: 1.5 * 2 ** 30,
+  prediction: 32 * 2 ** 20,
+};
 
 /** @param start gives what runs the graphs; called once, when the first session is opened */
 export function createEngine(

@@ -3,7 +3,7 @@ import { Block } from './block.js';
 import { createSession } from './onnx-session.js';
 import { OwnStatistics } from './own-statistics.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
-import { ownStatisticsOf, writeStepGraphs } from './step-graphs.js';
+import { ownStatisticsOf, trainedBy, writeStepGraphs } from './step-graphs.js';
 import { TrainedVariables } from './trained-variables.js';
 import { loadStep } from './training-step.js';
 
@@ -28,7 +28,7 @@ function checkLabels({ labels, weights }: Batch, classes: number): void {
 export async function createTrainingSession(parts: SessionParts, training: TrainingOptions): Promise<TrainingSession> {
   const { graph, store } = parts;
   const segments = writeStepGraphs(parts, training);
-  const names = segments.flatMap(({ backward }) => backward?.trained ?? []);
+  const names = trainedBy(graph, segments, training);
   const variables = new TrainedVariables(graph, store, training, names);
   const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
   const step = await loadStep(parts, segments, variables, statistics);

@@ -15,8 +15,8 @@ export interface PredictionSegment extends Segment {
   readonly arrangements: Arrangements;
   /** Nodes whose values are asked for, and given in TF-Slim's layout, `[N, ...shape]`. */
   readonly asked: readonly string[];
-  /** Whether it gives its output's value to the next segment. */
-  readonly passesOn: boolean;
+  /** Nodes whose values it gives to later segments. */
+  readonly passesOn: readonly string[];
 }
 
 /** The name of an output in TF-Slim's layout. */
@@ -29,12 +29,13 @@ export type PredictionPlan = Pick<SessionParts, 'graph' | 'layouts' | 'blockSize
 export function writePrediction(plan: PredictionPlan, names: readonly string[]): PredictionSegment[] {
   const { graph, layouts, blockSize, budgets, trains } = plan;
   const pieces = { pieceBytes: budgets.prediction, onlyBeforeDense: true };
-  const segments = cutIntoSegments(graph, nodesFor(graph, names), pieces);
+  const segments = cutIntoSegments(graph, nodesFor(graph, names), names, pieces);
+  const read = new Set(segments.flatMap(({ inputs }) => inputs));
   return segments.map((segment): PredictionSegment => {
-    const passesOn = segment !== segments.at(-1);
+    const passesOn = segment.outputs.filter((name) => read.has(name));
     const inside = new Set(segment.nodes.map(({ name }) => name));
     const asked = names.filter((name) => inside.has(name));
-    const kept = [...asked, segment.output];
+    const kept = segment.outputs;
     const writer = new GraphWriter(graph, layouts, { dropsOut: false, kept, blockSize, transposesDense: !trains });
     writer.write(segment.nodes);
     for (const name of asked) {
@@ -43,7 +44,7 @@ export function writePrediction(plan: PredictionPlan, names: readonly string[]):
       const nhwc = shape.length === 3 ? writer.onnx.add('Transpose', [value], { perm: [0, 2, 3, 1] }) : value;
       writer.onnx.output(nhwc, outputName(name), 'float32', ['N', ...shape]);
     }
-    if (passesOn) writer.give(segment.output);
+    for (const name of passesOn) writer.give(name);
     const { variables, arrangements } = writer;
     return { ...segment, bytes: writer.onnx.encode(true), variables, arrangements, asked, passesOn };
   });
@@ -73,9 +74,9 @@ export async function loadPrediction(parts: SessionParts, names: readonly string
       for (const { arrangements } of segments) await arranged.refresh(arrangements, pause);
       const outputs = new Map(names.map((name) => [name, room(name, count)]));
       const runs: Run[] = [];
-      let input = inputs;
+      const passed = new Map<string, Block>();
       for (const segment of segments) {
-        const passed = segment.passesOn ? room(segment.output, count) : undefined;
+        for (const name of segment.passesOn) passed.set(name, room(name, count));
         for (const [from, to] of cut(count, segment.piece)) {
           const view = (block: Block, shape: Shape, dims: readonly number[]): TensorView => {
             return { block, from: from * elementCount(shape), dims };
@@ -83,14 +84,16 @@ export async function loadPrediction(parts: SessionParts, names: readonly string
           const inEngine = (block: Block, shape: Shape) => view(block, shape, engineDims(shape, to - from));
           const asGiven = (block: Block, shape: Shape) => view(block, shape, [to - from, ...shape]);
           const feeds = variableFeeds(parts, segment);
-          const passedOn = shapes.get(segment.input);
-          feeds[valueName(segment.input)] = passedOn ? inEngine(input, passedOn) : asGiven(input, graph.input.shape);
+          for (const name of segment.inputs) {
+            const shape = shapes.get(name);
+            feeds[valueName(name)] = shape ? inEngine(passed.get(name)!, shape) : asGiven(inputs, graph.input.shape);
+          }
           const fetches: Record<string, TensorView> = {};
           for (const name of segment.asked) fetches[outputName(name)] = asGiven(outputs.get(name)!, shapes.get(name)!);
-          if (passed) fetches[valueName(segment.output)] = inEngine(passed, shapes.get(segment.output)!);
+          for (const name of segment.passesOn)
+            fetches[valueName(name)] = inEngine(passed.get(name)!, shapes.get(name)!);
           runs.push({ model: segment.model, feeds, fetches });
         }
-        if (passed) input = passed;
       }
       await executor.run(runs);
       return new Map([...outputs].map(([name, { array }]) => [name, array]));

@@ -9,6 +9,8 @@ import type { VariableStore } from './variable-store.js';
 export interface Budgets {
   /** The largest value of one run of a step's graph; one example runs in any case. */
   readonly piece: number;
+  /** Those of all graphs of a step together. */
+  readonly pieces: number;
   /** What the examples of a batch keep for the way back; those of a larger batch run group by group. */
   readonly kept: number;
   /** The largest value of one run of a prediction. */

@@ -9,7 +9,7 @@ const vgg16 = vggBackbones.find(({ name }) => name === 'vgg_16')!.build({ size: 
 /** The ONNX files of a step's ways back as text: names of operations and values stand in it as they are. */
 function step(graph: Graph, scope: string) {
   const trainable = graph.variables.map(({ name }) => name).filter((name) => name.startsWith(scope));
-  const budgets = { piece: 2 ** 20, kept: 2 ** 30, prediction: 2 ** 20 };
+  const budgets = { piece: 2 ** 20, pieces: 2 ** 30, kept: 2 ** 30, prediction: 2 ** 20 };
   const all = writeStepGraphs({ graph, layouts: new Layouts(graph), blockSize: 1, budgets }, { trainable });
   const files = all.map(({ backward }) => (backward ? Buffer.from(backward.bytes).toString('latin1') : ''));
   return { files, text: files.join(), trained: all.flatMap(({ backward }) => backward?.trained ?? []) };

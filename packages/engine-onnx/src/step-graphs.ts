@@ -2,6 +2,7 @@ import {
   type BatchNormNode,
   type DropoutNode,
   EngineError,
+  elementCount,
   formatShape,
   type Graph,
   type Node,
@@ -14,26 +15,32 @@ import {
 import {
   type Arrangements,
   type GradientContext,
+  type GradientSums,
   GraphWriter,
+  gradientThroughStatistics,
   type Layouts,
   type Lowering,
   lowerings,
+  nameSoFar,
+  valueName,
 } from '@graftjs/onnx';
 import { cutIntoSegments, type Segment } from './segments.js';
 import type { Budgets } from './session-parts.js';
+import { type Lifetime, type SharedRoom, shareRoom } from './shared-room.js';
 
-/** Names of the inputs and outputs of a step's graphs besides values, variables and masks. */
+/** Names of the inputs and outputs of a step's graphs besides values, variables, masks and statistics. */
 export const stepNames = {
   labels: 'graft:labels',
   weights: 'graft:weights',
   loss: 'graft:loss',
   auxiliaryLoss: 'graft:auxiliary-loss',
   logits: 'graft:logits',
-  /** The loss's gradient by a trained variable, and that so far, which it is added to. */
-  variableGradient: (variable: string) => `${variable}:gradient`,
-  gradientSoFar: (variable: string) => `${variable}:gradient-so-far`,
-  /** The loss's gradient by the value of a node. */
-  valueGradient: (node: string) => `${node}:gradient`,
+  /** The loss's gradient by a trained variable, or by the value of a node. */
+  gradient: (name: string) => `${name}:gradient`,
+  /** That of a normalization by the batch's own statistics, for the segment that computed its input. */
+  gradientAbove: (name: string) => `${name}:gradient-above`,
+  /** Sums over the gradient of a normalization's value. */
+  sums: (node: string): GradientSums => ({ sum: `${node}:gradients`, product: `${node}:products` }),
 };
 
 /** An ONNX graph of a step, and what it takes and gives besides what is said where it is. */
@@ -43,6 +50,15 @@ export interface StepGraph {
   readonly values: ReadonlySet<string>;
   /** Nodes whose values are outputs. */
   readonly gives: readonly string[];
+  /**
+   * Gradients that are inputs, outputs, and outputs that are added to what there is: the nodes whose values they are by, by the
+   * names that they are kept under.
+   */
+  readonly gradients: {
+    readonly takes: ReadonlyMap<string, string>;
+    readonly gives: ReadonlyMap<string, string>;
+    readonly adds: ReadonlySet<string>;
+  };
   /** Variables that are inputs. */
   readonly variables: ReadonlySet<string>;
   /** Arranged weights that are inputs, by the inputs' names. */
@@ -51,20 +67,20 @@ export interface StepGraph {
   readonly trained: readonly string[];
   /** Dropouts by the inputs for their masks. */
   readonly masks: ReadonlyMap<string, DropoutNode>;
-  /** Batch normalizations whose own statistics are inputs, and those whose are outputs. */
+  /** Batch normalizations whose own statistics are inputs, and those that it joins its examples to. */
   readonly statistics: { readonly takes: Iterable<string>; readonly gives: Iterable<string> };
+  /** The same for the sums over the gradients of their values. */
+  readonly sums: { readonly takes: readonly string[]; readonly gives: readonly string[] };
+  /** Whether it takes the number of examples of the batch. */
+  readonly usesExamples: boolean;
 }
 
 /** The graphs that a segment of a network needs for a step. */
 export interface StepSegment extends Segment {
-  /** Gives its output's value, and those that the way back reads. Absent in the last segment, whose way back does it all. */
+  /** Gives the values that later segments and the ways back read. Absent in the last segment, whose way back does it all. */
   readonly forward?: StepGraph;
-  /** Takes the gradient of its output (or is the last, with the loss), gives that of its input. Absent where nothing learns. */
+  /** Takes the gradients of its outputs (or is the last, with the loss), gives those of its inputs. Absent where nothing learns. */
   readonly backward?: StepGraph;
-  /** Whether the gradient of its input is wanted. */
-  readonly passesOn: boolean;
-  /** Whether it needs the whole batch at once, for statistics of it. */
-  readonly wholeBatch: boolean;
 }
 
 /** What a step is planned for. */
@@ -76,18 +92,28 @@ export interface StepPlan {
   readonly budgets: Budgets;
 }
 
-/** What an example leaves behind for the way back, by names of nodes. */
-export interface Kept {
-  readonly values: readonly string[];
-  /** Gradients where the network is cut. */
-  readonly gradients: readonly string[];
+/** The stages of a step in their order: all forward graphs, then all ways back. */
+export function stagesOf(segments: readonly StepSegment[]): { readonly piece: number; readonly step: StepGraph }[] {
+  const stage = (kind: 'forward' | 'backward') => (segment: StepSegment) => {
+    const step = segment[kind];
+    return step ? [{ piece: segment.piece, step }] : [];
+  };
+  return [...segments.flatMap(stage('forward')), ...[...segments].reverse().flatMap(stage('backward'))];
 }
 
-export function keptBy(segments: readonly StepSegment[]): Kept {
-  return {
-    values: [...new Set(segments.flatMap(({ forward }) => forward?.gives ?? []))],
-    gradients: segments.filter(({ passesOn }) => passesOn).map(({ input }) => input),
-  };
+/** Where an example's values and gradients are kept from stage to stage, by the names of the graphs' inputs. */
+export function roomOf(graph: Graph, segments: readonly StepSegment[]): SharedRoom {
+  const sizes = new Map(graph.nodes.map(({ name, shape }) => [name, elementCount(shape)]));
+  const lifetimes = new Map<string, Lifetime>();
+  for (const [stage, { step }] of stagesOf(segments).entries()) {
+    const use = (name: string, node: string) => {
+      const from = lifetimes.get(name)?.from ?? stage;
+      lifetimes.set(name, { name, size: sizes.get(node)!, from, to: stage });
+    };
+    for (const node of [...step.values, ...step.gives]) if (sizes.has(node)) use(valueName(node), node);
+    for (const [name, node] of [...step.gradients.takes, ...step.gradients.gives]) use(name, node);
+  }
+  return shareRoom([...lifetimes.values()]);
 }
 
 /** The batch normalizations that use the batch's own statistics in a training session. */
@@ -99,6 +125,18 @@ export function ownStatisticsOf(
   return trainingNodes(graph).filter(
     (node): node is BatchNormNode => node.op === 'batchNorm' && usesBatchStatistics(node, trained, batchStatistics),
   );
+}
+
+/** The variables whose gradients a step finds. */
+export function trainedBy(
+  { nodes }: Graph,
+  segments: readonly StepSegment[],
+  { trainable }: Pick<TrainingOptions, 'trainable'>,
+): string[] {
+  const own = new Set(segments.flatMap(({ backward }) => backward?.sums.gives ?? []));
+  const summed = nodes.filter(({ name }) => own.has(name)).flatMap((node) => variablesOf(node));
+  const learnt = segments.flatMap(({ backward }) => backward?.trained ?? []);
+  return [...learnt, ...summed.filter((name) => trainable.includes(name))];
 }
 
 /** The nodes that the gradient has to pass: those with a trained variable of their own or of a node before them. */
@@ -163,10 +201,27 @@ function classesOf(graph: Graph): number {
   return classes[0]!;
 }
 
+/** Operations that are done again on the way back, where what they read is there, for less than what keeping costs. */
+const repeatable: ReadonlySet<string> = new Set(['normalize', 'batchNorm', 'relu', 'add', 'concat']);
+
+/** The nodes of a segment that can be done again from its inputs and outputs alone; the latter are kept. */
+function recomputedIn({ nodes, outputs }: Segment): Set<string> {
+  const computed = new Set(nodes.map(({ name }) => name));
+  const recomputed = new Set<string>();
+  const available = (name: string) => !computed.has(name) || outputs.includes(name) || recomputed.has(name);
+  for (const { name, op, inputs } of nodes)
+    if (repeatable.has(op) && !outputs.includes(name) && inputs.every(available)) recomputed.add(name);
+  return recomputed;
+}
+
 /**
  * One training step without the optimizer as ONNX graphs, two for each segment and one for the last: forward, the loss,
  * and its gradient by each trained variable, added to what there is. Nothing is computed below the lowest of these on
  * the way back.
+ *
+ * A normalization by the batch's own statistics has these when all examples have been through the segment before. On the way
+ * back it needs sums over all examples too: its own segment gives these and passes on the gradient of its value, and the
+ * segment that computed its input turns that into the gradient of the input.
  */
 export function writeStepGraphs(
   { graph, layouts, blockSize, budgets }: StepPlan,
@@ -174,39 +229,78 @@ export function writeStepGraphs(
 ): StepSegment[] {
   const { labelSmoothing = 0 } = training;
   const trainable = new Set(training.trainable);
-  const ownStatistics = new Set(ownStatisticsOf(graph, training).map(({ name }) => name));
+  const own = new Map(ownStatisticsOf(graph, training).map((node) => [node.name, node]));
+  const ownStatistics = new Set(own.keys());
   const classes = classesOf(graph);
-  const segments = cutIntoSegments(graph, trainingNodes(graph), { pieceBytes: budgets.piece }).map((segment) => {
-    // Statistics of a batch are of all its examples, so these cannot run in pieces, whatever memory that takes.
-    const wholeBatch = segment.nodes.some(({ name }) => ownStatistics.has(name));
-    return { ...segment, wholeBatch, piece: wholeBatch ? Number.POSITIVE_INFINITY : segment.piece };
-  });
-  const nodes = segments.flatMap((segment) => segment.nodes);
-  const learns = nodesThatLearn(nodes, trainable);
-  const writerOptions = ({ piece }: Segment) => ({ dropsOut: true, single: piece === 1, blockSize, ownStatistics });
-  const described = (writer: GraphWriter, gives: readonly string[], trained: readonly string[]): StepGraph => {
+  const needed = trainingNodes(graph);
+  const results = [graph.output, ...graph.auxiliary.map(({ output }) => output)];
+  const cuts = { pieceBytes: budgets.piece, allBytes: budgets.pieces, waiting: ownStatistics };
+  const segments = cutIntoSegments(graph, needed, results, cuts);
+  const learns = nodesThatLearn(needed, trainable);
+  /** Gradients that are kept, by now in full or in part. */
+  const known = new Set<string>();
+
+  const writerFor = ({ piece }: Segment, options: { kept?: Iterable<string>; recomputed?: ReadonlySet<string> }) =>
+    new GraphWriter(graph, layouts, { dropsOut: true, single: piece === 1, blockSize, ownStatistics, ...options });
+
+  const computes = ({ nodes }: Segment, name: string) =>
+    nodes.some((node) => node.name === name) || (nodes.length === 0 && name === graph.input.name);
+
+  function describe(writer: GraphWriter, parts: Partial<StepGraph>): StepGraph {
     const { taken: values, variables, arrangements, masks } = writer;
-    const statistics = { takes: writer.takenStatistics, gives: [...writer.givenStatistics.keys()] };
-    return { bytes: writer.onnx.encode(true), values, gives, variables, arrangements, trained, masks, statistics };
-  };
+    const statistics = { takes: writer.takenStatistics, gives: writer.givenStatistics };
+    const gradients = { takes: new Map(), gives: new Map(), adds: new Set<string>() };
+    const sums = { takes: [], gives: [] };
+    const usesExamples = writer.takenStatistics.size > 0;
+    const rest = { variables, arrangements, masks, statistics, usesExamples };
+    return { bytes: writer.onnx.encode(true), values, gives: [], trained: [], gradients, sums, ...rest, ...parts };
+  }
 
   /**
    * Writes the way back through a segment's nodes.
-   * @param given the gradients by values that it begins with
-   * @returns the variables whose gradients it found
+   * @param losses the gradients of the losses by the results' values, where they are written
    */
-  function writeBack(writer: GraphWriter, segment: Segment, given: ReadonlyMap<string, string>): string[] {
+  function writeBack(writer: GraphWriter, segment: Segment, losses: ReadonlyMap<string, string> = new Map()) {
     const { onnx } = writer;
-    const gradients = new Map(given);
+    const gradients = new Map(losses);
+    const [takes, gives, adds] = [new Map<string, string>(), new Map<string, string>(), new Set<string>()];
     const trained: string[] = [];
+    const sums = { takes: [] as string[], gives: [] as string[] };
+    const input = (name: string, dims: readonly (number | string)[]) => onnx.input(name, 'float32', dims);
+    const join = (node: string, dx: string) => {
+      const others = gradients.get(node);
+      gradients.set(node, others === undefined ? dx : onnx.add('Add', [others, dx]));
+    };
+    const take = (name: string, node: string) => {
+      takes.set(name, node);
+      return input(name, writer.dims(node));
+    };
+    for (const name of segment.outputs) {
+      const gradient = stepNames.gradient(name);
+      if (known.has(gradient)) join(name, take(gradient, name));
+    }
+    for (const node of own.values()) {
+      const gradient = stepNames.gradientAbove(node.name);
+      const [before] = node.inputs as [string];
+      if (!known.has(gradient) || !computes(segment, before)) continue;
+      sums.takes.push(node.name);
+      const names = stepNames.sums(node.name);
+      for (const name of Object.values(names)) input(name, [node.shape.at(-1)!]);
+      join(before, gradientThroughStatistics(writer, node, take(gradient, node.name), names));
+    }
+    const give = (name: string, node: string, gradient: string) => {
+      gives.set(name, node);
+      if (known.has(name)) adds.add(name);
+      const whole = known.has(name) ? onnx.add('Add', [input(nameSoFar(name), writer.dims(node)), gradient]) : gradient;
+      onnx.output(whole, name, 'float32', writer.dims(node));
+    };
     for (const node of [...segment.nodes].reverse()) {
       const dy = gradients.get(node.name);
       if (dy === undefined || !learns.has(node.name)) continue;
-      const soFar = (variable: string) =>
-        onnx.input(stepNames.gradientSoFar(variable), 'float32', layouts.dims(variable));
+      const soFar = (variable: string) => input(nameSoFar(stepNames.gradient(variable)), layouts.dims(variable));
       const setGradient = (variable: string, sum: string) => {
         trained.push(variable);
-        onnx.output(sum, stepNames.variableGradient(variable), 'float32', layouts.dims(variable));
+        onnx.output(sum, stepNames.gradient(variable), 'float32', layouts.dims(variable));
       };
       const context: GradientContext = {
         ...writer,
@@ -215,49 +309,52 @@ export function writeStepGraphs(
         gradientSoFar: soFar,
         setGradient,
         addGradient: (variable, value) => setGradient(variable, onnx.add('Add', [soFar(variable), value])),
+        addSums({ name, shape }, found) {
+          sums.gives.push(name);
+          for (const part of ['sum', 'product'] as const) {
+            const sum = stepNames.sums(name)[part];
+            const dims = [shape.at(-1)!];
+            onnx.output(onnx.add('Add', [input(nameSoFar(sum), dims), found[part]]), sum, 'float32', dims);
+          }
+          if (learns.has(node.inputs[0]!)) give(stepNames.gradientAbove(name), name, dy);
+        },
       };
       const inputs = (lowerings[node.op] as Lowering<Node>).backward(context, node, dy);
-      for (const [index, dx] of inputs.entries()) {
-        if (dx === undefined) continue;
-        const name = node.inputs[index]!;
-        const others = gradients.get(name);
-        gradients.set(name, others === undefined ? dx : onnx.add('Add', [others, dx]));
-      }
+      for (const [index, dx] of inputs.entries()) if (dx !== undefined) join(node.inputs[index]!, dx);
     }
-    const passedOn = gradients.get(segment.input);
-    if (passedOn !== undefined && learns.has(segment.input))
-      onnx.output(passedOn, stepNames.valueGradient(segment.input), 'float32', writer.dims(segment.input));
-    return trained;
+    for (const [name, gradient] of gradients) {
+      if (!computes(segment, name) && learns.has(name)) give(stepNames.gradient(name), name, gradient);
+    }
+    for (const name of gives.keys()) known.add(name);
+    return { trained, gradients: { takes, gives, adds }, sums };
   }
 
-  return segments.map((segment): StepSegment => {
-    const passesOn = learns.has(segment.input);
-    // All losses are in the last: no cut comes after an output of the network.
-    if (segment === segments.at(-1)) {
+  const backward = new Map<Segment, StepGraph>();
+  const last = segments.at(-1)!;
+  for (const segment of [...segments].reverse()) {
+    if (segment === last) {
       // The gradient of gamma takes what gamma multiplies, so that has to be there.
       const kept = segment.nodes.flatMap((node) =>
         node.op === 'batchNorm' && node.gamma !== undefined && trainable.has(node.gamma) ? node.inputs : [],
       );
-      const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept });
+      const writer = writerFor(segment, { kept });
       writer.write(segment.nodes);
-      const gradients = writeLosses(writer, graph, classes, labelSmoothing);
-      return { ...segment, backward: described(writer, [], writeBack(writer, segment, gradients)), passesOn };
+      const losses = writeLosses(writer, graph, classes, labelSmoothing);
+      backward.set(segment, describe(writer, writeBack(writer, segment, losses)));
+    } else if (segment.nodes.some(({ name }) => learns.has(name))) {
+      const writer = writerFor(segment, { recomputed: recomputedIn(segment) });
+      backward.set(segment, describe(writer, writeBack(writer, segment)));
     }
+  }
+  return segments.map((segment): StepSegment => {
+    const back = backward.get(segment);
+    if (segment === last) return { ...segment, backward: back! };
     const inside = new Set(segment.nodes.map(({ name }) => name));
-    let backward: StepGraph | undefined;
-    if (learns.has(segment.output)) {
-      const writer = new GraphWriter(graph, layouts, writerOptions(segment));
-      const gradient = writer.onnx.input(
-        stepNames.valueGradient(segment.output),
-        'float32',
-        writer.dims(segment.output),
-      );
-      backward = described(writer, [], writeBack(writer, segment, new Map([[segment.output, gradient]])));
-    }
-    const gives = new Set([segment.output, ...(backward?.values ?? [])].filter((name) => inside.has(name)));
-    const writer = new GraphWriter(graph, layouts, { ...writerOptions(segment), kept: gives });
+    const gives = [...new Set([...segment.outputs, ...(back?.values ?? [])])].filter((name) => inside.has(name));
+    const writer = writerFor(segment, { kept: gives });
     writer.write(segment.nodes);
     for (const name of gives) writer.give(name);
-    return { ...segment, forward: described(writer, [...gives], []), ...(backward && { backward }), passesOn };
+    for (const node of own.values()) if (computes(segment, node.inputs[0]!)) writer.giveStatistics(node);
+    return { ...segment, forward: describe(writer, { gives }), ...(back && { backward: back }) };
   });
 }

@@ -62,6 +62,12 @@ export class TrainedVariables {
     return this.#trained(name).gradient;
   }
 
+  /** Adds to the gradient of a variable, if it is trained. */
+  addGradient(name: string, values: Float32Array): void {
+    const gradient = this.#all.find((variable) => variable.name === name)?.gradient.array;
+    if (gradient) for (let i = 0; i < gradient.length; i++) gradient[i]! += values[i]!;
+  }
+
   /** That with weight decay, in TF-Slim's layout: a copy. */
   totalGradient(name: string): Float32Array {
     const { gradient, decayed } = this.#trained(name);

@@ -1,5 +1,14 @@
-import type { BatchNormNode, Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
+import {
+  type BatchNormNode,
+  type Conv2dNode,
+  type DropoutNode,
+  elementCount,
+  type Graph,
+  type Node,
+  type Shape,
+} from '@graftjs/core';
 import type { Layouts } from './layouts.js';
+import { type JoinedStatistics, joinStatistics } from './lower-batch-norm.js';
 import type { Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
@@ -35,10 +44,22 @@ interface WriterOptions {
    * does with weights that it knows, such as folding batch normalization into them. Default: variables are inputs.
    */
   readonly weights?: (variable: string, dims: readonly number[]) => string;
+  /** Nodes that are computed here where their values are asked for, and that are no inputs. Default: none. */
+  readonly recomputed?: ReadonlySet<string>;
 }
 
 /** The batch's own statistics of a normalization, where they leave an ONNX graph or enter it. */
-export const statisticsNames = (node: string): Statistics => ({ mean: `${node}:mean`, variance: `${node}:variance` });
+export const statisticsNames = (node: string): JoinedStatistics => ({
+  mean: `${node}:mean`,
+  squares: `${node}:squares`,
+});
+
+/** The name of an input for what there is of a sum before a graph adds to it. */
+export const nameSoFar = (name: string): string => `${name}-so-far`;
+
+/** Inputs for the number of examples of a batch, and of those before a graph's own: floats. */
+export const batchExamples = 'graft:examples';
+export const examplesBefore = 'graft:examples-before';
 
 /** Names of ONNX values that stand for one value, in two layouts. */
 interface Written {
@@ -60,14 +81,16 @@ export class GraphWriter implements LoweringContext {
   readonly arrangements = new Map<string, Arranging>();
   /** Dropouts whose masks are inputs, by the inputs' names. */
   readonly masks = new Map<string, DropoutNode>();
-  /** Batch normalizations whose statistics this ONNX graph computes. */
-  readonly givenStatistics = new Map<string, Statistics>();
+  /** Batch normalizations whose statistics this ONNX graph joins its examples to. */
+  readonly givenStatistics = new Set<string>();
   /** Those whose statistics are inputs. */
   readonly takenStatistics = new Set<string>();
   readonly #graph: Graph;
   readonly #layouts: Layouts;
   readonly #options: WriterOptions;
   readonly #values = new Map<string, Written>();
+  readonly #statistics = new Map<string, Statistics>();
+  readonly #nodes: ReadonlyMap<string, Node>;
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #variableShapes: ReadonlyMap<string, Shape>;
   /** The node that is all that reads another one, where its own value is not asked for. */
@@ -83,6 +106,7 @@ export class GraphWriter implements LoweringContext {
     this.#graph = graph;
     this.#layouts = layouts;
     this.#options = options;
+    this.#nodes = new Map(graph.nodes.map((node) => [node.name, node]));
     this.#shapes = new Map([
       [graph.input.name, graph.input.shape],
       ...graph.nodes.map((node) => [node.name, node.shape] as const),
@@ -100,12 +124,11 @@ export class GraphWriter implements LoweringContext {
   }
 
   #written(name: string): Written {
-    let found = this.#values.get(name);
-    if (found === undefined) {
-      found = { plain: this.#take(name) };
-      this.#values.set(name, found);
-    }
-    return found;
+    const found = this.#values.get(name);
+    if (found) return found;
+    if (this.#options.recomputed?.has(name)) this.write([this.#nodes.get(name)!]);
+    else this.#values.set(name, { plain: this.#take(name) });
+    return this.#values.get(name)!;
   }
 
   /** A value that is computed elsewhere. Pictures that the graph is fed come as NHWC. */
@@ -173,21 +196,32 @@ export class GraphWriter implements LoweringContext {
 
   readonly usesBatchStatistics = ({ name }: BatchNormNode): boolean => this.#options.ownStatistics?.has(name) ?? false;
 
-  readonly setStatistics = ({ name, shape }: BatchNormNode, statistics: Statistics): void => {
-    this.givenStatistics.set(name, statistics);
-    const names = statisticsNames(name);
-    for (const part of ['mean', 'variance'] as const)
-      this.onnx.output(statistics[part], names[part], 'float32', [shape.at(-1)!]);
+  readonly statistics = (node: BatchNormNode): Statistics => {
+    const found = this.#statistics.get(node.name);
+    if (found) return found;
+    this.takenStatistics.add(node.name);
+    const { mean, squares } = statisticsNames(node.name);
+    for (const part of [mean, squares]) this.onnx.input(part, 'float32', [node.shape.at(-1)!]);
+    const statistics = { mean, variance: this.onnx.add('Div', [squares, this.batchValues(node)]) };
+    this.#statistics.set(node.name, statistics);
+    return statistics;
   };
 
-  readonly statistics = ({ name, shape }: BatchNormNode): Statistics => {
-    const given = this.givenStatistics.get(name);
-    if (given) return given;
-    this.takenStatistics.add(name);
-    const names = statisticsNames(name);
-    for (const part of Object.values(names)) this.onnx.input(part, 'float32', [shape.at(-1)!]);
-    return names;
+  readonly batchValues = ({ shape }: BatchNormNode): string => {
+    const examples = this.onnx.input(batchExamples, 'float32', []);
+    return this.onnx.add('Mul', [examples, this.onnx.floats([elementCount(shape.slice(0, -1))], [])]);
   };
+
+  /** Joins the examples' part to the statistics that a normalization will use, once all of the batch have done so. */
+  giveStatistics(node: BatchNormNode): void {
+    this.givenStatistics.add(node.name);
+    const names = statisticsNames(node.name);
+    const dims = [node.shape.at(-1)!];
+    const before = this.onnx.input(examplesBefore, 'float32', []);
+    const soFar = (name: string) => this.onnx.input(nameSoFar(name), 'float32', dims);
+    const joined = joinStatistics(this, node, { mean: soFar(names.mean), squares: soFar(names.squares) }, before);
+    for (const part of ['mean', 'squares'] as const) this.onnx.output(joined[part], names[part], 'float32', dims);
+  }
 
   readonly dropoutMask = (node: DropoutNode): string | undefined => {
     if (!this.#options.dropsOut || node.keep === 1) return undefined;

@@ -1,7 +1,16 @@
-export { engineDims, GraphWriter, statisticsNames, valueName } from './graph-writer.js';
+export {
+  batchExamples,
+  engineDims,
+  examplesBefore,
+  GraphWriter,
+  nameSoFar,
+  statisticsNames,
+  valueName,
+} from './graph-writer.js';
 export { Layouts } from './layouts.js';
+export { gradientThroughStatistics } from './lower-batch-norm.js';
 export { isDense } from './lower-convolution.js';
-export type { GradientContext, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
+export type { GradientContext, GradientSums, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
 export { lowerings } from './lowerings.js';
 export { encodeExternalData, encodeFile, encodeMetadata, fileSize, type OnnxFile } from './onnx-file.js';
 export { OnnxGraph } from './onnx-graph.js';

@@ -1,5 +1,5 @@
 import { type BatchNormNode, elementCount } from '@graftjs/core';
-import type { GradientContext, Lowering, LoweringContext, Statistics } from './lowering.js';
+import type { GradientContext, GradientSums, Lowering, LoweringContext, Statistics } from './lowering.js';
 import { float } from './onnx-proto.js';
 
 /** A value for each channel. */
@@ -45,50 +45,102 @@ function sumOverPlaces({ onnx }: LoweringContext, { shape }: BatchNormNode, valu
   return onnx.add('ReduceSum', [value, onnx.ints(shape.length === 3 ? [0, 2, 3] : [0])], { keepdims: 0 });
 }
 
+/** Statistics of the examples so far: means, and sums of squared differences from these. */
+export interface JoinedStatistics {
+  readonly mean: string;
+  readonly squares: string;
+}
+
+/**
+ * Joins the examples of a graph to those before them, without a loss of digits: Chan, Golub and LeVeque, "Updating formulae
+ * and a pairwise algorithm for computing sample variances" (1979).
+ * @param examplesBefore the number of these, a float; what `before` holds does not count where there are none, but is finite
+ */
+export function joinStatistics(
+  context: LoweringContext,
+  node: BatchNormNode,
+  before: JoinedStatistics,
+  examplesBefore: string,
+): JoinedStatistics {
+  const { onnx } = context;
+  const x = context.value(node.inputs[0]!);
+  const [zero, one] = [all(context, node, 0), all(context, node, 1)];
+  // With a momentum of 0 the new moving averages are the own statistics, and the old ones count for nothing. But the kernel
+  // writes each where it finds the old one, even over an input: so these are values that nothing else reads.
+  const two = onnx.floats([2], []);
+  const old = [onnx.add('Mul', [before.mean, two]), onnx.add('Mul', [before.squares, two])];
+  const attributes = { training_mode: 1, momentum: float(0), epsilon: float(node.epsilon) };
+  const [, mean, variance] = onnx.addMany('BatchNormalization', [x, one, zero, ...old], 3, attributes);
+  const places = onnx.floats([elementCount(node.shape.slice(0, -1))], []);
+  const examples = onnx.add('Cast', [onnx.add('Squeeze', [onnx.add('Shape', [x], { start: 0, end: 1 })])], { to: 1 });
+  const share = onnx.add('Div', [examples, onnx.add('Add', [examples, examplesBefore])]);
+  const step = onnx.add('Sub', [mean!, before.mean]);
+  const own = onnx.add('Mul', [variance!, onnx.add('Mul', [examples, places])]);
+  const apart = onnx.add('Mul', [onnx.add('Mul', [examplesBefore, places]), share]);
+  const between = onnx.add('Mul', [onnx.add('Mul', [step, step]), apart]);
+  return {
+    mean: onnx.add('Add', [before.mean, onnx.add('Mul', [step, share])]),
+    squares: onnx.add('Add', [onnx.add('Add', [before.squares, own]), between]),
+  };
+}
+
+/**
+ * The gradient of the input of a normalization by the batch's own statistics, which change with it:
+ * `slope * (dy - mean of dy - normalized x * mean of (dy * normalized x))`.
+ * @param sums those of the whole batch
+ */
+export function gradientThroughStatistics(
+  context: LoweringContext,
+  node: BatchNormNode,
+  dy: string,
+  { sum, product }: GradientSums,
+): string {
+  const { onnx } = context;
+  const statistics = context.statistics(node);
+  const slope = slopeOf(context, node, statistics.variance);
+  const share = onnx.add('Div', [onnx.add('Neg', [slope]), context.batchValues(node)]);
+  const through = [onnx.add('Mul', [share, product]), onnx.add('Mul', [share, sum])] as const;
+  const x = context.value(node.inputs[0]!);
+  return onnx.add('Add', [scaled(context, node, dy, slope), normalized(context, node, x, through, statistics)]);
+}
+
+/** A value times a factor for each channel. */
+function scaled(context: LoweringContext, node: BatchNormNode, value: string, factors: string): string {
+  const none = { mean: all(context, node, 0), variance: all(context, node, 1 - node.epsilon) };
+  return normalized(context, node, value, [factors, all(context, node, 0)], none);
+}
+
 export const lowerBatchNorm: Lowering<BatchNormNode> = {
   forward(context, node) {
     const x = context.value(node.inputs[0]!);
-    const [scale, shift] = [factor(context, node), context.variable(node.beta)];
-    if (!context.usesBatchStatistics(node))
-      return normalized(context, node, x, [scale, shift], statisticsOf(context, node));
-    // With a momentum of 0 the new moving averages are the batch's own statistics; the old ones count for nothing.
-    const [y, mean, variance] = context.onnx.addMany('BatchNormalization', [x, scale, shift, shift, shift], 3, {
-      training_mode: 1,
-      momentum: float(0),
-      epsilon: float(node.epsilon),
-    });
-    context.setStatistics(node, { mean: mean!, variance: variance! });
-    return y!;
+    const scaleAndShift = [factor(context, node), context.variable(node.beta)] as const;
+    return normalized(context, node, x, scaleAndShift, statisticsOf(context, node));
   },
+  /** By the batch's own statistics: only the sums. The gradient of its input has to wait for those of all examples. */
   backward(context, node, dy) {
-    const { onnx } = context;
-    const own = context.usesBatchStatistics(node);
-    const wantsInput = own && context.wantsInput;
-    const statistics = statisticsOf(context, node);
     const { gamma, beta } = node;
-    const sum = context.trains(beta) || wantsInput ? sumOverPlaces(context, node, dy) : undefined;
-    if (context.trains(beta)) context.addGradient(beta, sum!);
-    const trainsGamma = gamma !== undefined && context.trains(gamma);
-    const product = trainsGamma || wantsInput ? sumOfProducts(context, node, dy, statistics) : undefined;
-    if (trainsGamma) context.addGradient(gamma, product!);
+    if (context.usesBatchStatistics(node)) {
+      context.addSums(node, sums(context, node, dy));
+      return [undefined];
+    }
+    if (gamma !== undefined && context.trains(gamma)) {
+      const { sum, product } = sums(context, node, dy);
+      context.addGradient(gamma, product);
+      if (context.trains(beta)) context.addGradient(beta, sum);
+    } else if (context.trains(beta)) context.addGradient(beta, sumOverPlaces(context, node, dy));
     if (!context.wantsInput) return [undefined];
-    const none = { mean: all(context, node, 0), variance: all(context, node, 1 - node.epsilon) };
-    const slope = slopeOf(context, node, statistics.variance);
-    const direct = normalized(context, node, dy, [slope, all(context, node, 0)], none);
-    if (!own) return [direct];
-    // Mean and variance change with x: slope * (dy - mean of dy - normalized x * mean of (dy * normalized x)).
-    const examples = onnx.add('Cast', [onnx.add('Shape', [dy], { start: 0, end: 1 })], { to: 1 });
-    const places = node.shape.length === 3 ? elementCount(node.shape.slice(0, 2)) : 1;
-    const share = onnx.add('Div', [onnx.add('Neg', [slope]), onnx.add('Mul', [examples, onnx.floats([places], [])])]);
-    const x = context.value(node.inputs[0]!);
-    const through = [onnx.add('Mul', [share, product!]), onnx.add('Mul', [share, sum!])] as const;
-    return [onnx.add('Add', [direct, normalized(context, node, x, through, statistics)])];
+    return [scaled(context, node, dy, slopeOf(context, node, statisticsOf(context, node).variance))];
   },
 };
 
-/** The sum of `dy` times the normalized input: the gradient of gamma. */
-function sumOfProducts(context: GradientContext, node: BatchNormNode, dy: string, statistics: Statistics): string {
+function sums(context: GradientContext, node: BatchNormNode, dy: string): GradientSums {
+  const { onnx } = context;
+  const { mean, variance } = statisticsOf(context, node);
+  const sum = sumOverPlaces(context, node, dy);
   const x = context.value(node.inputs[0]!);
-  const normal = normalized(context, node, x, [all(context, node, 1), all(context, node, 0)], statistics);
-  return sumOverPlaces(context, node, context.onnx.add('Mul', [dy, normal]));
+  // The sum of dy * (x - mean), without a pass over x - mean.
+  const products = sumOverPlaces(context, node, onnx.add('Mul', [dy, x]));
+  const centred = onnx.add('Sub', [products, onnx.add('Mul', [mean, sum])]);
+  const deviation = onnx.add('Sqrt', [onnx.add('Add', [variance, onnx.floats([node.epsilon], [])])]);
+  return { sum, product: onnx.add('Div', [centred, deviation]) };
 }

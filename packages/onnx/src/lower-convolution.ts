@@ -69,7 +69,7 @@ const dense: Lowering<Conv2dNode> = {
   },
 };
 
-/** From this many places on, turning the weights around costs less than ConvTranspose does. */
+/** From this many places on, a plain convolution with weights turned around costs less than ConvTranspose does. */
 const turning = 10 * 10;
 
 /**
@@ -94,7 +94,8 @@ function inputGradient(
   const reach = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1);
   const pads = padding.map((size, side) => reach[side < 2 ? 0 : 1]! - 1 - size) as [number, number, number, number];
   const whole = strides[0] === 1 && strides[1] === 1 && pads.every((size) => size >= 0);
-  if (whole && groups === 1 && output[0]! * output[1]! >= turning) {
+  const blocked = blocksOf([input[2]!, output[2]!], context.blockSize) !== undefined;
+  if (whole && groups === 1 && (blocked || output[0]! * output[1]! >= turning)) {
     const { value: weights, blocks } = context.arranged(node.weights, 'turned');
     const attributes = { kernel_shape: kernel, pads: onnxPads(pads), dilations, strides };
     if (!blocks) return onnx.add('Conv', [dy, weights], attributes);
@@ -118,8 +119,8 @@ function inputGradient(
   });
 }
 
-/** Below this many elements of a kernel's window the products of its places are too thin to be fast. */
-const thin = 128;
+/** Up to so many channels, or elements of a kernel's window, the products of single places are too thin to be fast. */
+const thin = { channels: 4, window: 128 };
 
 /** From this many places of a picture on, copying it for each place of the kernel costs more than the products gain. */
 const large = 96 * 96;
@@ -142,7 +143,8 @@ const product = ({ onnx }: GradientContext, a: string, b: string, groups = 1) =>
 function weightsGradient(context: GradientContext, node: Conv2dNode, at: Sizes, dy: string): string {
   const { groups, strides, dilations } = node;
   const { input, output, kernel } = at;
-  const columns = (input[2]! / groups) * elementCount(kernel) <= thin;
+  const inputs = input[2]! / groups;
+  const columns = inputs <= thin.channels || inputs * elementCount(kernel) <= thin.window;
   const plain = [groups, ...strides, ...dilations].every((size) => size === 1);
   if (!columns && elementCount(output.slice(0, 2)) >= large && plain) return fromRowsAndColumns(context, node, at, dy);
   return fromPlaces(context, node, at, dy, columns);
@@ -172,16 +174,16 @@ function fromPlaces(
   };
   const gradient = matrix(channelsFirst(context, dy, output[2]!), output[2]!);
 
-  const shifted: string[] = [];
-  for (let row = 0; row < kernel[0]; row++) {
-    for (let column = 0; column < kernel[1]; column++) {
-      const start = [row * dilations[0], column * dilations[1]];
-      const end = [start[0]! + (height - 1) * strides[0] + 1, start[1]! + (width - 1) * strides[1] + 1];
-      shifted.push(
-        onnx.add('Slice', [picture, onnx.ints(start), onnx.ints(end), onnx.ints([2, 3]), onnx.ints(strides)]),
+  const shift = (row: number, column: number) => {
+    const start = [row * dilations[0], column * dilations[1]];
+    const end = [start[0]! + (height - 1) * strides[0] + 1, start[1]! + (width - 1) * strides[1] + 1];
+    return onnx.add('Slice', [picture, onnx.ints(start), onnx.ints(end), onnx.ints([2, 3]), onnx.ints(strides)]);
+  };
+  const shifted = isPointwise(context, node)
+    ? [picture]
+    : Array.from({ length: elementCount(kernel) }, (_, place) =>
+        shift(Math.floor(place / kernel[1]), place % kernel[1]),
       );
-    }
-  }
   const inputs = channels / groups;
   const shape = onnx.ints([output[2]!, inputs, ...kernel]);
   if (joined) {

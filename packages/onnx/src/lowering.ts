@@ -8,6 +8,14 @@ export interface Statistics {
   readonly variance: string;
 }
 
+/** ONNX values `[channels]` of the gradient `dy` of a normalization's value, over all places of all examples. */
+export interface GradientSums {
+  /** The sum of `dy`: the gradient of beta. */
+  readonly sum: string;
+  /** The sum of `dy` times the normalized input: the gradient of gamma. */
+  readonly product: string;
+}
+
 /**
  * What a lowering may ask for while it writes. Inside the engine pictures are NCHW: a value of shape `[h, w, c]` is an
  * ONNX value of dims `[N, c, h, w]`, one of shape `[c]` has dims `[N, c]`.
@@ -53,11 +61,12 @@ export interface LoweringContext {
     arrangement: Arrangement,
     batchNorm?: BatchNormNode,
   ): { readonly value: string; readonly blocks: Blocks | undefined };
-  /** True where a batch normalization uses the batch's own statistics: the whole batch is in the graph then. */
+  /** True where a batch normalization uses the batch's own statistics. */
   usesBatchStatistics(node: BatchNormNode): boolean;
-  /** The batch's own statistics, for the way back and for the moving averages, as `forward` has computed them. */
-  setStatistics(node: BatchNormNode, statistics: Statistics): void;
+  /** The batch's own statistics, found before this graph runs. */
   statistics(node: BatchNormNode): Statistics;
+  /** How many values of a channel these are of, in all examples of the batch: a float. */
+  batchValues(node: BatchNormNode): string;
   /** The mask that a dropout multiplies with; undefined outside of training. */
   dropoutMask(node: DropoutNode): string | undefined;
 }
@@ -73,6 +82,8 @@ export interface GradientContext extends LoweringContext {
   /** That sum as it is, for a node that adds to it by itself and calls `setGradient` with the new sum. */
   gradientSoFar(variable: string): string;
   setGradient(variable: string, sum: string): void;
+  /** Adds to the sums of a normalization by the batch's own statistics. */
+  addSums(node: BatchNormNode, sums: GradientSums): void;
 }
 
 /** One operation in ONNX: forward, and the way back. */
