@@ -72,9 +72,8 @@ export function cutIntoSegments(
   const levels = levelsOf(nodes, waiting);
   const levelOf = ({ name }: Node) => levels.get(name)!;
   const ordered = nodes.toSorted((a, b) => levelOf(a) - levelOf(b));
-  const lastReader = new Map<string, number>(wanted.map((name) => [name, Number.POSITIVE_INFINITY]));
-  for (const [index, { inputs }] of ordered.entries())
-    for (const name of inputs) lastReader.set(name, Math.max(index, lastReader.get(name) ?? 0));
+  const lastReader = new Map<string, number>();
+  for (const [index, { inputs }] of ordered.entries()) for (const name of inputs) lastReader.set(name, index);
   const bytes = (name: string) => 4 * elementCount(shapes.get(name)!);
 
   const segments: Omit<Segment, 'piece'>[] = [];
@@ -85,7 +84,7 @@ export function cutIntoSegments(
     segments.push({
       nodes: inside,
       inputs: [...new Set(inside.flatMap(({ inputs }) => inputs))].filter((name) => !names.has(name)),
-      outputs: [...names].filter((name) => lastReader.get(name)! > index),
+      outputs: [...names].filter((name) => lastReader.get(name)! > index || wanted.includes(name)),
       largest,
     });
     start = index + 1;
@@ -98,7 +97,7 @@ export function cutIntoSegments(
   for (const [index, node] of ordered.entries()) {
     const { name, inputs } = node;
     for (const read of inputs) if (lastReader.get(read) === index) live.delete(read);
-    live.add(name);
+    if (lastReader.has(name)) live.add(name);
     largest = Math.max(largest, bytes(name));
     const next = ordered[index + 1];
     const cuts =
