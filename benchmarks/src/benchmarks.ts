@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { drawPictures } from './draw-pictures.js';
+import { exportNetwork } from './export-network.js';
 import type { Settings } from './protocol.js';
 import { finish, type Program } from './system-process.js';
 
@@ -54,7 +55,7 @@ const peers: readonly System[] = [
 function inference(network: string, title: string, size: number): Readonly<Record<string, Benchmark>> {
   const systems = [
     { name: 'Graft', program: node('graft-infer.js') },
-    { name: 'onnxruntime-node, weights as initializers', program: node('onnxruntime-infer.js') },
+    { name: 'onnxruntime-node, exported file', program: node('onnxruntime-infer.js') },
     ...peers,
   ];
   const one = (batch: number): Benchmark => ({
@@ -63,6 +64,7 @@ function inference(network: string, title: string, size: number): Readonly<Recor
     task: 'infer',
     network,
     systems,
+    prepare: async (scale, _threads, folder) => ({ exported: await exportNetwork(network, scale.size, folder) }),
   });
   return { [`infer-${network}`]: one(8), [`infer-${network}-1`]: one(1) };
 }
@@ -103,11 +105,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     defaults: { batch: 32, size: 224, steps: 2, rounds: 1 },
     task: 'train',
     network: 'vgg_16',
-    systems: [
-      graftTrain,
-      ...peers,
-      { name: 'tfjs-node', program: { runtime: 'tfjs', script: 'tfjs_vgg_16.mjs' } },
-    ],
+    systems: [graftTrain, ...peers, { name: 'tfjs-node', program: { runtime: 'tfjs', script: 'tfjs_vgg_16.mjs' } }],
   },
   'train-vgg_16-head': {
     description: 'A training step of VGG-16: only fc8, nothing kept of the frozen layers between steps',

@@ -20,6 +20,8 @@ export interface Settings {
   readonly channelsLast?: boolean;
   /** A V1 checkpoint of the network at `size`. */
   readonly checkpoint?: string;
+  /** An ONNX file of the network at `size`. */
+  readonly exported?: string;
   /** An image folder with `train` and `test`. */
   readonly pictures?: string;
   /** A folder that is the process's own. */

@@ -1,7 +1,7 @@
 import { onnxEngine } from '@graftjs/engine-onnx';
+import { buildNetwork, initialize } from './network.js';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildNetwork, initialize } from './network.js';
 
 const { batch, size, threads, network } = settings;
 const session = await onnxEngine.open(buildNetwork(network, { size }), { threads });

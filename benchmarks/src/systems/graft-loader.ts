@@ -3,8 +3,8 @@ import { folder } from '@graftjs/data-folder';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { createPreprocessing, momentum, selectTrainable, trainingBatches } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
-import { reportEnd, reportMeasure, settings } from './report.js';
 import { buildNetwork, initialize } from './network.js';
+import { reportEnd, reportMeasure, settings } from './report.js';
 
 const { system, batch, steps, warmup, size, threads, pictures } = settings;
 const { splits } = await folder.open({ folder: pictures! });

@@ -3,8 +3,8 @@ import { createContainer } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { openCheckpoint, restoreVariables } from '@graftjs/trainer';
-import { reportEnd, settings, timeSteps } from './report.js';
 import { buildNetwork } from './network.js';
+import { reportEnd, settings, timeSteps } from './report.js';
 
 const { size, checkpoint, network } = settings;
 const container = createContainer([ckptSlim]);

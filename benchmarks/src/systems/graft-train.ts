@@ -1,8 +1,8 @@
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { momentum, selectTrainable } from '@graftjs/trainer';
+import { buildNetwork, initialize } from './network.js';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
-import { buildNetwork, initialize } from './network.js';
 
 const { batch, size, threads, task, network } = settings;
 const graph = buildNetwork(network, { size });

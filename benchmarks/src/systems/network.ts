@@ -1,4 +1,12 @@
-import { BACKBONE, type BackboneOptions, createContainer, type Graph, pick, registry, type Session } from '@graftjs/core';
+import {
+  BACKBONE,
+  type BackboneOptions,
+  createContainer,
+  type Graph,
+  pick,
+  registry,
+  type Session,
+} from '@graftjs/core';
 import modelInception from '@graftjs/model-inception';
 import modelResnet from '@graftjs/model-resnet';
 import modelVgg from '@graftjs/model-vgg';
