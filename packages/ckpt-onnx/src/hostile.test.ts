@@ -207,6 +207,11 @@ describe('a network', () => {
       'that join over and over',
       (index) => node('Add', [index === 0 ? 'x' : `y${index - 1}`, index === 0 ? 'x' : `y${index - 1}`], `y${index}`),
     ],
+    [
+      'side by side over and over',
+      (index) =>
+        node('Concat', [index === 0 ? 'x' : `y${index - 1}`, 'x'], `y${index}`, attribute('axis', integer(3, 1))),
+    ],
     ['that multiply over and over', (index) => node('Mul', [index === 0 ? 'x' : `y${index - 1}`, 'w'], `y${index}`)],
   ])('of thousands of steps %s is walked in linear time', async (what, step) => {
     const steps = Array.from({ length: 20_000 }, (_, index) => step(index));

@@ -21,7 +21,10 @@ export const isThereChromium = (process.platform === 'linux' && process.arch ===
 /** Unpacks it into a folder of the test alone: what an ended process had half unpacked would be taken for whole. */
 async function unpackChromium(): Promise<string> {
   const before = { ...process.env };
-  onTestFinished(() => void Object.assign(process.env, before));
+  onTestFinished(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+    Object.assign(process.env, before);
+  });
   process.env.TMPDIR = await temporaryFolder();
   // What the package takes for Amazon's computers, it brings the libraries of NSS for, which not every Linux has.
   process.env.AWS_LAMBDA_JS_RUNTIME = 'nodejs20.x';

@@ -2,27 +2,25 @@ import {
   type Container,
   EXPORTER,
   ExportError,
-  type ExportedNetwork,
   type Exporter,
   type ExportPrecision,
   type FileSystem,
-  type Graph,
   pick,
   registry,
   type Split,
   UsageError,
   type ValueRange,
 } from '@graftjs/core';
-import { evaluationBatches, limitSplit } from './batches.js';
+import { limitSplit } from './batches.js';
 import { calibrate } from './calibrate.js';
-import { pictureSize } from './check-inputs.js';
-import { comparePredictions, type Difference } from './compare-predictions.js';
+import { checkExported, classifierOf } from './check-exported.js';
+import type { Difference } from './compare-predictions.js';
 import { withDraftFolder, writingTo } from './draft-folder.js';
-import { type Classifier, type EvaluateOptions, evaluate } from './evaluate.js';
+import { evaluate } from './evaluate.js';
 import { type ExportFacts, exportMetadata } from './export-metadata.js';
+import { type ExportStage, predictAll, type StageOptions, stageOptions } from './export-stages.js';
 import type { Scores } from './metrics.js';
 import { type OpenRun, type OpenRunOptions, openRun } from './open-run.js';
-import type { PictureWorkers } from './picture-workers.js';
 import type { RunDataset } from './run-parts.js';
 
 /** Pictures of `test` that every file is compared on. */
@@ -31,23 +29,14 @@ const comparedPictures = 64;
 /** Pictures of `train` that show what range the values have. */
 const calibrationPictures = 128;
 
-/** What an export is at, in the order that it comes in. */
-export type ExportStage = 'running the network' | 'finding ranges' | 'evaluating' | 'comparing' | 'evaluating the file';
-
 /** What is exported, and where to. */
-export interface ExportRunOptions extends OpenRunOptions {
+export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   /** The file; it is replaced where it is there. Its ending says what kind it is: `.onnx`. */
   readonly out: string;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
   /** What users of the file may do, in few words; the file tells it. Default: it says nothing of it. */
   readonly licence?: string;
-  /** See `BatchOptions`. */
-  readonly workers?: number | PictureWorkers;
-  /** Ends it before the next batch; nothing is written then. */
-  readonly signal?: AbortSignal;
-  /** Called after each batch of a stage. */
-  readonly onProgress?: (stage: ExportStage, done: number, count: number) => void;
 }
 
 /** What was exported. */
@@ -85,37 +74,6 @@ function precisionOf({ precisions }: Exporter, name: string | undefined): Export
   return pick('precision', name, Object.fromEntries(precisions.map((precision) => [precision.name, precision])));
 }
 
-/** How the stages of an export go over pictures. */
-function stageOptions(run: OpenRun, { workers, signal, onProgress }: ExportRunOptions, stage: ExportStage) {
-  return {
-    preprocessing: run.preprocessing,
-    batchSize: run.config.batchSize,
-    ...(workers !== undefined && { workers }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress: (done: number, count: number) => onProgress(stage, done, count) }),
-  } satisfies EvaluateOptions;
-}
-
-/** What `predict` gives for every picture of a split, one after the other. */
-async function predictAll(
-  graph: Graph,
-  predict: (inputs: Uint8Array, count: number) => Promise<Float32Array>,
-  split: Split,
-  classes: number,
-  { signal, onProgress, ...batching }: EvaluateOptions,
-): Promise<Float32Array> {
-  const count = split.labels.length;
-  const all = new Float32Array(count * classes);
-  let done = 0;
-  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, size: pictureSize(graph) })) {
-    signal?.throwIfAborted();
-    all.set(await predict(inputs as Uint8Array, labels.length), done * classes);
-    done += labels.length;
-    onProgress?.(done, count);
-  }
-  return all;
-}
-
 /** What is to be known of the network before the file is written; then its session is not needed any more. */
 interface Reference {
   /** Of the pictures that are compared. */
@@ -142,61 +100,6 @@ async function takeReference(
   const calibration = limitSplit(train, calibrationPictures, run.config.seed);
   const ranges = await calibrate(session, nodes, calibration, stage('finding ranges'));
   return { logits, ranges, original: await evaluate(session, test, classes, stage('evaluating')) };
-}
-
-/** The file as something that gives logits: logarithms of its probabilities are. */
-function classifierOf(graph: Graph, file: ExportedNetwork): Classifier {
-  return {
-    graph,
-    async predict(inputs, count) {
-      const probabilities = await file.predict(inputs as Uint8Array, count);
-      // No probability is so small that it could not be; one that is zero would be an infinite loss.
-      const logits = probabilities.map((probability) => Math.log(Math.max(probability, 1e-38)));
-      return new Map([[graph.output, logits]]);
-    },
-  };
-}
-
-/** Runs the file on the compared pictures, the first of them alone, so that batches of several sizes are tried. */
-async function compare(
-  run: OpenRun,
-  file: ExportedNetwork,
-  compared: Split,
-  logits: Float32Array,
-  options: ExportRunOptions,
-): Promise<Difference> {
-  const { graph, classes } = run;
-  const length = pictureSize(graph) ** 2 * 3;
-  let isFirst = true;
-  async function probabilitiesOf(inputs: Uint8Array, count: number): Promise<Float32Array> {
-    if (!isFirst || count === 1) return file.predict(inputs, count);
-    isFirst = false;
-    const first = await file.predict(inputs.subarray(0, length), 1);
-    return Float32Array.of(...first, ...(await file.predict(inputs.subarray(length), count - 1)));
-  }
-  const stage = stageOptions(run, options, 'comparing');
-  const probabilities = await predictAll(graph, probabilitiesOf, compared, classes.length, stage);
-  return comparePredictions(logits, probabilities, classes.length);
-}
-
-/** Refuses a file that does not give what the network gives. */
-function checkDifference(
-  { out }: ExportRunOptions,
-  { name, tolerance }: ExportPrecision,
-  difference: Difference,
-  compared: Split,
-  classes: readonly string[],
-): void {
-  const { share, picture, class: index, expected, received } = difference;
-  if (share <= (tolerance ?? Number.MAX_VALUE)) return;
-  throw new ExportError(
-    'export/differs',
-    `Nothing was written to ${out}: as ${name} the network does not give what it gives here. For ${compared.id(picture)} and ` +
-      `the class ${classes[index]} it is a probability of ${received} instead of ${expected}; logarithms differ by ` +
-      `${share.toPrecision(2)} of their scale` +
-      (tolerance === undefined ? '.' : `, and ${tolerance} is accepted.`),
-    { details: { picture: compared.id(picture), class: classes[index], expected, received, share, tolerance } },
-  );
 }
 
 /** What the user has stopped is a coded error like any other. */
@@ -253,8 +156,7 @@ async function exportTo(
   let difference: Difference;
   let scores: Scores | undefined = run.scores;
   try {
-    difference = await compare(run, file, compared, logits, options);
-    checkDifference(options, precision, difference, compared, classes);
+    difference = await checkExported(run, file, precision, compared, logits, out, options);
     if (original) {
       const stage = stageOptions(run, options, 'evaluating the file');
       scores = await evaluate(classifierOf(graph, file), data.splits.test, classes, stage);

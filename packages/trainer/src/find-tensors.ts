@@ -14,7 +14,7 @@ export interface FoundTensors {
   readonly file: CheckpointReader;
   /** What it calls them; undefined where it has the graph's own names. */
   readonly map?: NameMap;
-  /** Whether the names are known of their source; else nobody's, or `map` would not be there. */
+  /** Whose names those are; absent where they are the graph's own, or nobody's that is known. */
   readonly source?: string;
   /** Present where they were found by what the file's network does, and not by their names: where it parts from the graph. */
   readonly network?: Pick<NetworkMatch, 'parting'>;

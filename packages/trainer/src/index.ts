@@ -21,7 +21,8 @@ export {
   evaluateCheckpoint,
 } from './evaluate-checkpoint.js';
 export type { FrozenPrefix, RunEvent } from './events.js';
-export { type ExportResult, type ExportRunOptions, type ExportStage, exportRun } from './export-run.js';
+export { type ExportResult, type ExportRunOptions, exportRun } from './export-run.js';
+export type { ExportStage } from './export-stages.js';
 export { FeatureCache, type FeatureCacheOptions } from './feature-cache.js';
 export { finetune, type RunResult, resume } from './finetune.js';
 export { initialValue } from './initializers.js';

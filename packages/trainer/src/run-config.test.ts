@@ -12,6 +12,7 @@ describe('a config', () => {
       dataset: { name: 'folder', folder: '/data', seed: 0, corrupt: 'refuse' },
       checkpoint: { path: '/vgg_16.ckpt', exclude: ['vgg_16/fc8'], ignoreMissing: false },
       train: 'all',
+      batchNorm: 'train',
       engine: { name: 'onnx' },
       optimizer: 'adam',
       learningRate: 0.0001,
@@ -61,7 +62,7 @@ describe('a config', () => {
     [
       'model.siz',
       { model: { name: 'a', siz: 3 } },
-      'model.siz is 3. Accepted: no such key, but name, head, size, width, classes, dropout.',
+      'model.siz is 3. Accepted: no such key, but name, head, size, width, classes, dropout, normalization.',
     ],
     ['checkpoint.path', { checkpoint: {} }, 'checkpoint.path is missing. Accepted: a text that is not empty.'],
     [

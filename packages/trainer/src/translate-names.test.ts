@@ -6,10 +6,11 @@ import {
   type NameMap,
   planRestore,
   type Shape,
+  withNormalization,
 } from '@graftjs/core';
 import { checkClose, evaluateGraph, uniform } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
-import { translateNames } from './translate-names.js';
+import { sourceNormalization, translateNames } from './translate-names.js';
 
 /** A convolution, and a dense layer over its features `[h, w, 5]`. */
 function network({ mean = [10, 20, 30], scale = 0.5, size = 6 } = {}): Graph {
@@ -129,6 +130,29 @@ describe('arranging', () => {
   });
 });
 
+describe('a tensor less another', () => {
+  const map: NameMap = {
+    source: 'torch',
+    tensors: { ...torch.tensors, 'net/fc/biases': { name: '1.bias', axes: [0], minus: '1.shift' } },
+  };
+
+  it('is their difference, and said to be', async () => {
+    const { reader, changes, dropped } = translateNames(file({ ...shapes, '1.shift': [4] }), network(), [map]);
+    const [bias, shift] = [valuesOf('1.bias', [4]), valuesOf('1.shift', [4])];
+    expect(await read(reader, 'net/fc/biases')).toEqual(bias.map((value, at) => value - shift[at]!));
+    expect(changes.at(-1)).toMatchObject({ variable: 'net/fc/biases', minus: '1.shift' });
+    expect(dropped).toEqual(['steps']);
+  });
+
+  it.each([undefined, [5]])('is refused where the other is %j', async (shape) => {
+    const { reader } = translateNames(file({ ...shapes, ...(shape && { '1.shift': shape }) }), network(), [map]);
+    await expect(reader.read('net/fc/biases')).rejects.toMatchObject({
+      code: 'checkpoint/does-not-fit',
+      message: expect.stringMatching(/^1\.shift, /),
+    });
+  });
+});
+
 describe('recognition', () => {
   const keras: NameMap = {
     source: 'keras',
@@ -169,6 +193,23 @@ describe('recognition', () => {
     });
   });
 
+  it('names that are said to be someone’s are taken for theirs, and nobody’s are refused', () => {
+    const other: NameMap = {
+      source: 'other',
+      tensors: { ...torch.tensors, 'net/conv/weights': { name: '0.weight', axes: [3, 2, 1, 0] } },
+    };
+    const trunk = file({ '0.weight': [5, 3, 3, 3], '0.bias': [5] });
+    expect(translateNames(trunk, network(), [torch, other], 'other').source).toBe('other');
+    expect(translateNames(trunk, network(), [torch, other], 'torch').source).toBe('torch');
+    expect(caught(() => translateNames(trunk, network(), [torch, other], 'caffe'))).toMatchObject({
+      code: 'usage/unknown-name',
+      message: expect.stringMatching(/'caffe'\. Accepted: torch, other\./),
+    });
+    expect(caught(() => translateNames(trunk, network(), [torch, keras], 'keras'))).toMatchObject({
+      code: 'checkpoint/other-names',
+    });
+  });
+
   it('a file of another network is refused with the names that would do', () => {
     expect(caught(() => translateNames(file({ 'layer1.0.conv1.weight': [1] }), network(), [torch]))).toMatchObject({
       code: 'checkpoint/other-names',
@@ -192,7 +233,6 @@ describe('recognition', () => {
 });
 
 describe('the first layer takes up what the source is fed otherwise', () => {
-  const input = { weights: 'net/conv/weights', biases: 'net/conv/biases' };
   const fed = { channels: 'BGR', mean: [40, 5, 25], deviation: [60, 2, 7] } as const;
   const graph = network();
   const pixels = Uint8Array.from(uniform('picture', 6 * 6 * 3), (u) => 256 * u);
@@ -217,7 +257,7 @@ describe('the first layer takes up what the source is fed otherwise', () => {
   }
 
   async function found(mean: readonly [number, number, number], own: Graph): Promise<Float32Array> {
-    const { reader } = translateNames(file(shapes), own, [{ ...torch, input: { ...fed, mean, ...input } }]);
+    const { reader } = translateNames(file(shapes), own, [{ ...torch, input: { ...fed, mean } }]);
     const variables = new Map<string, Float32Array>();
     for (const { name } of own.variables) variables.set(name, await read(reader, name));
     const nodes = evaluateGraph(own, variables, Float32Array.from(pixels));
@@ -238,14 +278,81 @@ describe('the first layer takes up what the source is fed otherwise', () => {
     checkClose(await found(fed.mean, network({ mean: [...fed.mean] })), expected(), 1e-6, 'everywhere');
   });
 
+  it('exactly everywhere where the graph normalizes as the source does, by the order of the channels alone', async () => {
+    const maps = [{ ...torch, input: fed }];
+    const normalization = sourceNormalization(file(shapes), graph, maps)!;
+    expect(normalization).toEqual({ mean: fed.mean, deviation: fed.deviation });
+    const own = withNormalization(graph, normalization);
+    expect(sourceNormalization(file(shapes), own, maps)).toBeUndefined();
+    checkClose(await found(fed.mean, own), expected(), 1e-6, 'everywhere');
+    const { reader, changes } = translateNames(file(shapes), own, maps);
+    expect(changes.filter(({ adapted }) => adapted).map(({ variable }) => variable)).toEqual(['net/conv/weights']);
+    const [weights, foreign] = [await read(reader, 'net/conv/weights'), valuesOf('0.weight', [5, 3, 3, 3])];
+    // Bit for bit: place (1, 2), red, which is the source's third channel, and output 4.
+    expect(weights[((1 * 3 + 2) * 3 + 0) * 5 + 4]).toBe(foreign[((4 * 3 + 2) * 3 + 1) * 3 + 2]);
+  });
+
+  it('means that are less than a hundredth of a grey level apart are one: biases stay as they are', async () => {
+    const near = { channels: 'BGR', mean: [10.001, 19.999, 30], deviation: [2, 2, 2] } as const;
+    const { changes, reader } = translateNames(file(shapes), graph, [{ ...torch, input: near }]);
+    expect(changes.filter(({ adapted }) => adapted).map(({ variable }) => variable)).toEqual(['net/conv/weights']);
+    expect(await read(reader, 'net/conv/biases')).toEqual(valuesOf('0.bias', [5]));
+  });
+
+  it('what a normalization follows goes into its moving mean', async () => {
+    const builder = new GraphBuilder('net', { name: 'images', shape: [6, 6, 3], dtype: 'uint8' });
+    let net = builder.normalize(builder.input, { mean: [10, 20, 30], scale: 0.5 });
+    net = builder.conv2d(net, { name: 'conv', channels: 5, kernel: 3, activation: 'none', batchNorm: {} });
+    const normal = builder.build(net, []);
+    const weights = torch.tensors['net/conv/weights']!;
+    const norm = ['beta', 'moving_mean', 'moving_variance'];
+    const names = norm.map((part) => [`net/conv/BatchNorm/${part}`, { name: `bn.${part}`, axes: [0] }] as const);
+    const map: NameMap = {
+      source: 'torch',
+      tensors: { 'net/conv/weights': weights, ...Object.fromEntries(names) },
+      input: fed,
+    };
+    const tensors = { '0.weight': [5, 3, 3, 3], ...Object.fromEntries(norm.map((part) => [`bn.${part}`, [5]])) };
+    const { reader, changes } = translateNames(file(tensors), normal, [map]);
+    const adapted = ['net/conv/weights', 'net/conv/BatchNorm/moving_mean'];
+    expect(changes.filter((change) => change.adapted).map(({ variable }) => variable)).toEqual(adapted);
+    const variables = new Map<string, Float32Array>();
+    for (const { name } of normal.variables) variables.set(name, await read(reader, name));
+    const nodes = evaluateGraph(normal, variables, Float32Array.from(pixels));
+    const found = Float32Array.from(nodes.get('net/conv/BatchNorm/FusedBatchNormV3')!);
+    const [beta, mean, variance] = norm.map((part) => valuesOf(`bn.${part}`, [5]));
+    const bias = valuesOf('0.bias', [5]);
+    const right = expected().map((value, at) => {
+      const o = at % 5;
+      return (value - bias[o]! - mean![o]!) / Math.sqrt(variance![o]! + 0.001) + beta![o]!;
+    });
+    const inside = (values: Float32Array) =>
+      values.filter((_, at) => [Math.floor(at / 30), Math.floor(at / 5) % 6].every((place) => place > 0 && place < 5));
+    // Of a variance that is negative, which this file has too, there is no root.
+    const known = (values: Float32Array) => values.filter((_, at) => variance![at % 5]! > -0.001);
+    checkClose(known(inside(found)), known(inside(right)), 1e-5, 'inside');
+  });
+
+  it('is refused where what is added could go nowhere', () => {
+    const builder = new GraphBuilder('net', { name: 'images', shape: [6, 6, 3], dtype: 'uint8' });
+    const net = builder.normalize(builder.input, { mean: [10, 20, 30], scale: 0.5 });
+    const bare = builder.build(
+      builder.conv2d(net, { name: 'conv', channels: 5, kernel: 3, biases: false, activation: 'none' }),
+      [],
+    );
+    expect(caught(() => translateNames(file(shapes), bare, [{ ...torch, input: fed }]))).toMatchObject({
+      code: 'checkpoint/other-input',
+    });
+  });
+
   it('not at all where the source is fed the same', () => {
-    const same = { channels: 'RGB', mean: [10, 20, 30], deviation: [2, 2, 2], ...input } as const;
+    const same = { channels: 'RGB', mean: [10, 20, 30], deviation: [2, 2, 2] } as const;
     const { changes } = translateNames(file(shapes), graph, [{ ...torch, input: same }]);
     expect(changes.filter(({ adapted }) => adapted)).toEqual([]);
   });
 
   it('biases alone are refused, since they need the weights', async () => {
-    const { reader } = translateNames(file({ '0.bias': [5] }), graph, [{ ...torch, input: { ...fed, ...input } }]);
+    const { reader } = translateNames(file({ '0.bias': [5] }), graph, [{ ...torch, input: fed }]);
     await expect(reader.read('net/conv/biases')).rejects.toMatchObject({ code: 'checkpoint/does-not-fit' });
   });
 });

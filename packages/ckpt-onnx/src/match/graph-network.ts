@@ -1,7 +1,7 @@
 import { type BatchNormNode, type Conv2dNode, type Graph, kernelShape, type Node, type Shape } from '@graftjs/core';
-import { addStep, reachOf, type Step, withoutNestedConcats } from './network.js';
+import { addStep, type Kernel, reachOf, type Step, type StepKind, withoutNestedConcats } from './network.js';
 
-/** A convolution of a graph, or a batch normalization by itself. */
+/** A convolution of a graph with what belongs to it, or a batch normalization by itself. */
 export interface GraphLayer {
   readonly convolution?: Conv2dNode;
   /** The variable. */
@@ -9,80 +9,85 @@ export interface GraphLayer {
   batchNorm?: BatchNormNode;
 }
 
-const passing = new Set<Node['op']>(['normalize', 'relu', 'dropout', 'reshape', 'softmax', 'pad']);
-const kinds = {
+type GraphStep = Step<GraphLayer>;
+
+/** What each operation is a step of; `passing` is none. */
+const kinds: Readonly<Record<Node['op'], StepKind | 'passing'>> = {
+  normalize: 'passing',
+  relu: 'passing',
+  dropout: 'passing',
+  reshape: 'passing',
+  softmax: 'passing',
+  pad: 'passing',
+  conv2d: 'convolution',
+  batchNorm: 'normalization',
   add: 'add',
   concat: 'concat',
   maxPool: 'maxPool',
   avgPool: 'averagePool',
   mean: 'averagePool',
   lrn: 'lrn',
-} as const;
+  bias: 'other',
+  slice: 'other',
+};
+
+function kernelOf(node: Conv2dNode, read: GraphStep, picture: Shape, weights: Shape): Kernel {
+  const { groups, dilations, padding } = node;
+  const [height, width, channels] = picture as readonly [number, number, number];
+  const [kh, kw] = kernelShape(weights, channels, groups) as readonly [number, number];
+  const isDense = kh === height && kw === width && padding.every((size) => size === 0);
+  return {
+    size: isDense ? undefined : [kh, kw],
+    channels: node.shape[2]!,
+    groups,
+    reach: reachOf(read.spacing, [kh, kw], dilations),
+  };
+}
+
+/** Makes a bias or a normalization a part of the convolution that it follows, if it may. */
+function joins(node: Node, layer: GraphLayer): boolean {
+  if (layer.batchNorm) return false;
+  if (node.op === 'bias') layer.biases = node.biases;
+  else if (node.op === 'batchNorm') layer.batchNorm = node;
+  else return false;
+  return true;
+}
 
 /** The steps of a graph, each behind those that it reads. */
-export function networkOfGraph({ input, nodes, variables }: Graph): Step<GraphLayer>[] {
-  const shapes = new Map<string, Shape>(variables.map(({ name, shape }) => [name, shape]));
+export function networkOfGraph({ input, nodes, variables }: Graph): GraphStep[] {
+  const variableShapes = new Map(variables.map(({ name, shape }) => [name, shape]));
+  const shapes = new Map([input, ...nodes].map(({ name, shape }) => [name, shape]));
   const readers = new Map<string, number>();
   for (const name of nodes.flatMap(({ inputs }) => inputs)) readers.set(name, (readers.get(name) ?? 0) + 1);
-  const steps: Step<GraphLayer>[] = [];
-  const first = addStep<GraphLayer>(steps, { kind: 'input', name: input.name, inputs: [] });
-  const values = new Map([[input.name, first]]);
-  const valueShapes = new Map([[input.name, input.shape], ...nodes.map(({ name, shape }) => [name, shape] as const)]);
-  /** Values that are a convolution's own, which nothing else reads yet. */
+
+  const steps: GraphStep[] = [];
+  const values = new Map([[input.name, addStep<GraphLayer>(steps, { kind: 'input', name: input.name, inputs: [] })]]);
+  /** Values that are a convolution's own, so that what follows may belong to it. */
   const open = new Set<string>();
-
   for (const node of nodes) {
-    const from = node.inputs[0]!;
-    const inputs = node.inputs.map((name) => values.get(name)!);
-    const isOpen = open.has(from) && readers.get(from) === 1;
-    const layer = inputs[0]!.layer;
-    if (passing.has(node.op)) values.set(node.name, inputs[0]!);
-    else if (node.op === 'bias' && isOpen && layer && !layer.batchNorm) {
-      layer.biases = node.biases;
-      values.set(node.name, inputs[0]!);
-      open.add(node.name);
-    } else if (node.op === 'batchNorm' && isOpen && layer && !layer.batchNorm) {
-      layer.batchNorm = node;
-      values.set(node.name, inputs[0]!);
-    } else values.set(node.name, addStep(steps, { ...describe(node, inputs[0]!), name: node.name, inputs }));
-    if (node.op === 'conv2d') open.add(node.name);
-  }
-  return withoutNestedConcats(steps);
-
-  function describe(
-    node: Node,
-    read: Step<GraphLayer>,
-  ): Pick<Step<GraphLayer>, 'kind' | 'kernel' | 'layer'> & { strides?: readonly [number, number] } {
-    switch (node.op) {
-      case 'conv2d': {
-        const { groups, strides, dilations, padding } = node;
-        const [height, width, channels] = valueShapes.get(node.inputs[0]!)! as [number, number, number];
-        const [kh, kw] = kernelShape(shapes.get(node.weights)!, channels, groups) as [number, number, number, number];
-        const isDense = kh === height && kw === width && padding.every((size) => size === 0);
-        return {
-          kind: 'convolution',
-          strides,
-          kernel: {
-            size: isDense ? undefined : [kh, kw],
-            channels: node.shape[2]!,
-            groups,
-            reach: reachOf(read.spacing, [kh, kw], dilations),
-          },
-          layer: { convolution: node },
-        };
-      }
-      case 'batchNorm':
-        return { kind: 'normalization', layer: { batchNorm: node } };
-      case 'add':
-      case 'concat':
-      case 'mean':
-      case 'lrn':
-        return { kind: kinds[node.op] };
-      case 'maxPool':
-      case 'avgPool':
-        return { kind: kinds[node.op], strides: node.strides };
-      default:
-        return { kind: 'other' };
+    const { name, inputs: read } = node;
+    const from = read[0]!;
+    const inputs = read.map((one) => values.get(one)!);
+    const [first] = inputs as [GraphStep];
+    const kind = kinds[node.op];
+    const isBehind = open.has(from) && readers.get(from) === 1 && first.layer !== undefined;
+    if (kind === 'passing') values.set(name, first);
+    else if (isBehind && joins(node, first.layer!)) {
+      values.set(name, first);
+      open.add(name);
+    } else if (node.op === 'conv2d') {
+      const kernel = kernelOf(node, first, shapes.get(from)!, variableShapes.get(node.weights)!);
+      const { strides } = node;
+      values.set(
+        name,
+        addStep(steps, { kind: 'convolution', name, inputs, strides, kernel, layer: { convolution: node } }),
+      );
+      open.add(name);
+    } else {
+      const strides = node.op === 'maxPool' || node.op === 'avgPool' ? { strides: node.strides } : {};
+      const layer = node.op === 'batchNorm' ? { layer: { batchNorm: node } } : {};
+      values.set(name, addStep<GraphLayer>(steps, { kind, name, inputs, ...strides, ...layer }));
     }
   }
+  return withoutNestedConcats(steps);
 }

@@ -375,4 +375,25 @@ describe('networks that part', () => {
     expect(match.reader.tensors.get(match.tensors['chain/conv1/biases']!.name)?.shape).toEqual([2]);
     expect(match.parting).toMatch(/there it has nothing, and here comes chain\/conv4/);
   });
+
+  it('do not where one puts side by side at once what the other does by and by', async () => {
+    const graph = new GraphBuilder('net', { name: 'x', shape: [8, 8, 3], dtype: 'float32' });
+    const layer = (name: string) => graph.conv2d(graph.input, { name, channels: 2, kernel: 1, activation: 'none' });
+    const [a, b, c] = ['a', 'b', 'c'].map(layer);
+    const both = graph.concat([graph.concat([a!, b!], { name: 'ab' }), c!], { name: 'abc' });
+    const net = graph.build(graph.conv2d(both, { name: 'd', channels: 2, kernel: 1 }), []);
+    const file = model(
+      input('x'),
+      ...['c', 'b', 'a'].flatMap((name, index) => [
+        floatInitializer(`w${name}`, [2, 3, 1, 1], new Array(6).fill(index)),
+        node('Conv', ['x', `w${name}`], name),
+      ]),
+      node('Concat', ['a', 'b', 'c'], 'abc', attribute('axis', integer(3, 1))),
+      floatInitializer('wd', [2, 6, 1, 1], new Array(12).fill(7)),
+      node('Conv', ['abc', 'wd'], 'd'),
+    );
+    const { tensors, parting } = (await onnx.open('a.onnx', memoryFiles({ 'a.onnx': file }))).match!(net);
+    expect(parting).toBeUndefined();
+    expect(['a', 'b', 'c', 'd'].map((name) => tensors[`net/${name}/weights`]!.name)).toEqual(['wa', 'wb', 'wc', 'wd']);
+  });
 });

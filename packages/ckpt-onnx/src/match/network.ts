@@ -55,6 +55,9 @@ export function addStep<Layer>(
   return added;
 }
 
+/** More branches than any network joins. */
+const mostBranches = 64;
+
 /**
  * Makes one of values that are put side by side and then beside others, where nobody else reads them: some exporters do so.
  * @returns the steps that are left
@@ -63,17 +66,16 @@ export function withoutNestedConcats<Layer>(steps: readonly Step<Layer>[]): Step
   const gone = new Set<Step<Layer>>();
   for (const step of steps) {
     if (step.kind !== 'concat') continue;
-    const inner = new Set(step.inputs.filter(({ kind, readers }) => kind === 'concat' && readers.length === 1));
-    if (inner.size === 0) continue;
-    step.inputs = step.inputs.flatMap((input) => (inner.has(input) ? input.inputs : [input]));
-    for (const nested of inner) {
-      gone.add(nested);
-      for (const input of nested.inputs) {
-        input.readers = [...new Set(input.readers.map((reader) => (reader === nested ? step : reader)))];
-      }
-    }
+    const isNested = ({ kind, readers }: Step<Layer>) => kind === 'concat' && readers.length === 1;
+    const inputs = step.inputs.flatMap((input) => (isNested(input) ? input.inputs : [input]));
+    if (inputs.length > mostBranches) continue;
+    for (const input of step.inputs) if (isNested(input)) gone.add(input);
+    step.inputs = inputs;
   }
-  return steps.filter((step) => !gone.has(step));
+  const left = steps.filter((step) => !gone.has(step));
+  for (const step of left) step.readers = [];
+  for (const step of left) for (const input of new Set(step.inputs)) input.readers.push(step);
+  return left;
 }
 
 /** `Kernel.reach`. */

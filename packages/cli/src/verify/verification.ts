@@ -52,8 +52,10 @@ export class Checks {
     this.#tensors.set(tensor, { tensor, error: distance(measured, recorded, recorded), tolerance });
   }
 
-  fails(tensor: string): boolean {
-    return !passes(this.#tensors.get(tensor)!);
+  /** @param factor by which its error would have to be smaller; default 1 */
+  fails(tensor: string, factor = 1): boolean {
+    const check = this.#tensors.get(tensor)!;
+    return !passes({ ...check, error: check.error / factor });
   }
 
   /** Counts how far rounding moves a tensor, relative to its scale: the largest of all movements is what it may do. */

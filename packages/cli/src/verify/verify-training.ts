@@ -22,7 +22,9 @@ import type { RecordedTensor, TrainingOracle } from './oracle.js';
 import { Checks, tolerances, type Verification } from './verification.js';
 
 /** How often, at most, the steps are run again to see what rounding does. */
-const draws = 8;
+const draws = 16;
+/** So many times that, an error so many times what is accepted is none that rounding could explain. */
+const hopeless = { draws: 8, factor: 10 };
 
 /** A tensor to compare, and how far off it may be. */
 interface Expectation {
@@ -162,11 +164,12 @@ function checkNames(
  * at their initial values.
  *
  * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by float32's epsilon can
- * move a gradient by more than the tolerance, and TensorFlow's own float32 may be as far away from its float64. So where
- * something is beyond its tolerance, the steps are run again with every variable moved at random by up to that epsilon,
- * in the same way each time the command runs. The largest movement that this makes of the tensor, or of a gradient above
+ * move a gradient by more than the tolerance, and TensorFlow's own float32 is as far away from its float64. So where
+ * something is beyond its tolerance, the steps are run again with every variable moved at random by up to four times that
+ * epsilon (see `nudge`), in the same way each time the command runs. The largest movement that this makes of the tensor, or of a gradient above
  * it, is its `rounding`, and its error may be the tolerance and twice that. The steps are run again until nothing is beyond, at
- * most 8 times: some jumps are met in one draw of many only.
+ * most 16 times: TensorFlow's own rounding is one draw for each of some hundred tensors, so that one of them may well be larger
+ * than the largest of a few. After 8 times they are not run again where something is beyond by a factor of 10.
  */
 export async function verifyTraining(
   oracle: TrainingOracle,
@@ -199,6 +202,7 @@ export async function verifyTraining(
     const gradients = graph.variables.map(({ name }) => gradientName(name)).filter((name) => expectations.has(name));
     const rerun = new Map([...expectations].filter(([name]) => beyond.has(name) || gradients.includes(name)));
     for (let draw = 1; draw <= draws && [...beyond].some((name) => checks.fails(name)); draw++) {
+      if (draw > hopeless.draws && [...beyond].some((name) => checks.fails(name, hopeless.factor))) break;
       const moved = await training.run(rerun, draw);
       const movement = (name: string) => distance(moved.get(name)!, measured.get(name)!, rerun.get(name)!.recorded);
       for (const name of beyond) if (!gradients.includes(name)) checks.addRounding(name, movement(name));
