@@ -305,7 +305,8 @@ describe('what is wrong with a picture or mask', () => {
     expect(error).toMatchObject({ code, message: expect.stringContaining(path) });
     const { splits, skipped } = await open({ corrupt: 'skip' });
     expect(namesOf(splits.train!)).toEqual(['b', 'c']);
-    expect(skipped).toEqual([{ id: join(root, 'JPEGImages/a.jpg'), reason: (error as DataError).message }]);
+    // Of the same damage libvips tells more at one time than at another.
+    expect(skipped).toEqual([{ id: join(root, 'JPEGImages/a.jpg'), reason: expect.stringContaining(path) }]);
   });
 
   async function cut(path: string): Promise<string> {

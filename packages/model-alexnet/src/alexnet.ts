@@ -41,11 +41,10 @@ interface Version {
 
 const normal = (deviation: number): Initializer => ({ kind: 'truncated-normal', deviation });
 const slim = { convolution: { kind: 'xavier-uniform' }, dense: normal(0.005) } as const;
-const oneTower = 'on one GPU (Krizhevsky, "One weird trick for parallelizing convolutional neural networks", 2014)';
 
 const versions: Readonly<Record<string, Version>> = {
   alexnet_v2: {
-    description: `AlexNet as TF-Slim, ${oneTower}`,
+    description: 'AlexNet in one column, as TF-Slim (Krizhevsky, 2014)',
     size: 224,
     initializers: slim,
     layers: [
@@ -58,7 +57,7 @@ const versions: Readonly<Record<string, Version>> = {
     biases: 0.1,
   },
   alexnet_v2b: {
-    description: `AlexNet as torchvision, ${oneTower}`,
+    description: 'AlexNet in one column, as torchvision (Krizhevsky, 2014)',
     size: 224,
     initializers: slim,
     layers: [
@@ -71,7 +70,7 @@ const versions: Readonly<Record<string, Version>> = {
     biases: 0.1,
   },
   alexnet_original: {
-    description: 'AlexNet with local response normalization and two groups (Krizhevsky, Sutskever and Hinton, 2012)',
+    description: 'AlexNet in two columns, with local response normalization (Krizhevsky et al., 2012)',
     size: 227,
     initializers: { convolution: normal(0.01), dense: normal(0.01) },
     layers: [
@@ -135,8 +134,9 @@ function build(name: string, version: Version, options: BackboneOptions): Graph 
 }
 
 /**
- * The networks that are called AlexNet, by the names of TF-Slim's `nets/alexnet.py`, for pictures of any size from 67 up; fc6's
- * kernel is as large as what pool5 gives.
+ * The networks of Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks" (2012), and
+ * of Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), by the names of TF-Slim's
+ * `nets/alexnet.py`, for pictures of any size from 67 up; fc6's kernel is as large as what pool5 gives.
  */
 export const alexnetBackbones: readonly Backbone[] = Object.entries(versions).map(([name, version]) => ({
   name,

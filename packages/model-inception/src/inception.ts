@@ -44,12 +44,10 @@ const version3 = {
   head: { ...head2, pool: 'AvgPool_1a_8x8' },
   auxiliary: { after: 'Mixed_6e', weight: 0.4 },
 };
-const paper3 = '(Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015)';
 
 const networks: Readonly<Record<string, Network>> = {
   inception_v1: {
-    description:
-      'Inception v1, GoogLeNet with batch normalization (Szegedy et al., "Going Deeper with Convolutions", 2014)',
+    description: 'Inception v1: GoogLeNet with batch normalization (Szegedy et al., 2014)',
     scope: 'InceptionV1',
     classes: 1001,
     size: 224,
@@ -60,7 +58,7 @@ const networks: Readonly<Record<string, Network>> = {
     nameMaps: [],
   },
   inception_v2: {
-    description: 'Inception v2 (Ioffe and Szegedy, "Batch Normalization", 2015)',
+    description: 'Inception v2 (Ioffe and Szegedy, 2015)',
     scope: 'InceptionV2',
     classes: 1001,
     size: 224,
@@ -72,7 +70,7 @@ const networks: Readonly<Record<string, Network>> = {
   },
   inception_v3: {
     ...version3,
-    description: `Inception v3 ${paper3}`,
+    description: 'Inception v3 (Szegedy et al., 2015)',
     classes: 1001,
     batchNorm: slimNorm,
     layers: () => inceptionV3('average'),
@@ -80,7 +78,7 @@ const networks: Readonly<Record<string, Network>> = {
   },
   inception_v3b: {
     ...version3,
-    description: `Inception v3 as torchvision, with gammas and means over the edges ${paper3}`,
+    description: 'Inception v3 as torchvision and timm (Szegedy et al., 2015)',
     classes: 1000,
     batchNorm: { scale: true, epsilon: 0.001, decay: 0.9 },
     layers: () => inceptionV3('counting'),
@@ -145,8 +143,9 @@ function build(name: string, network: Network, options: BackboneOptions): Graph 
 }
 
 /**
- * The networks of TF-Slim's `nets/inception_v1.py`, `inception_v2.py` and `inception_v3.py`, by its names, for pictures of any
- * size, from 75 up for version 3.
+ * The networks of Szegedy and others, "Going Deeper with Convolutions" (2014), Ioffe and Szegedy, "Batch Normalization" (2015),
+ * and Szegedy and others, "Rethinking the Inception Architecture for Computer Vision" (2015), as TF-Slim's `nets/inception_v1.py`,
+ * `inception_v2.py` and `inception_v3.py` have them, for pictures of any size, from 75 up for version 3.
  */
 export const inceptionBackbones: readonly Backbone[] = Object.entries(networks).map(([name, network]) => ({
   name,

@@ -223,7 +223,7 @@ describe('wrong usage', () => {
     [['--model', 'vgg_a', '--dataset', 'cifar10'], /--data is missing/],
     [['--dataset', 'cifar10', '--data', 'x'], /--model is missing/],
     [['--resume', 'runs/x', '--seed', '1', '--epochs', '3'], /Leave out --epochs, --seed/],
-    [['--exclude', 'vgg_a/fc8'], /--exclude and --ignore-missing/],
+    [['--exclude', 'vgg_a/fc8'], /--exclude, --ignore-missing and --names/],
     [['--epochs', '0'], /--epochs.*'0'.*a whole number from 1 on/],
     [['--batch-size', 'many'], /--batch-size.*'many'/],
     [['--learning-rate', '-1'], /--learning-rate.*'-1'.*a number above 0/],
