@@ -274,3 +274,45 @@ describe('wrong usage', () => {
     expect(stderr).toMatch(/is a run already/);
   });
 });
+
+describe('batch normalization', () => {
+  const args = async (...more: readonly string[]) => [
+    ...['finetune', '--model', 'resnet_v1_50', '--width', '0.125', '--size', '32', '--dataset', 'cifar10'],
+    ...['--data', await writeCifar10(await temporaryFolder()), '--batch-size', '8', '--learning-rate', '0.001'],
+    ...['--out', join(await temporaryFolder(), 'run'), '--json', ...more],
+  ];
+
+  it('is trained by the batch where nothing is said, which is told where use does worse', async () => {
+    const done = await graft(await args('--steps', '6', '--eval-every', '3'));
+    expect(done.status, done.stderr).toBe(0);
+    const { run, metrics } = JSON.parse(done.stdout);
+    expect(JSON.parse(await readFile(join(run, 'config.json'), 'utf8')).batchNorm).toBe('train');
+    const { trainingLoss, inferenceLoss, part } = metrics.modes;
+    expect([part, inferenceLoss > 1.5 * trainingLoss]).toEqual([true, true]);
+    const told = done.stderr.match(/In use the network does worse than in training: .*/g)!;
+    expect(told).toHaveLength(2);
+    expect(told[0]).toMatch(/--batch-norm frozen or recalibrated/);
+    expect(told[1]).not.toMatch(/--batch-norm/);
+    expect(told[1]).toContain(`loss is ${inferenceLoss.toFixed(4)} with the moving averages`);
+  });
+
+  it('stays as it is where that is asked for, and then there is nothing to compare', async () => {
+    const done = await graft(await args('--steps', '1', '--batch-norm', 'frozen'));
+    expect(done.status, done.stderr).toBe(0);
+    const { run, metrics } = JSON.parse(done.stdout);
+    expect(JSON.parse(await readFile(join(run, 'config.json'), 'utf8')).batchNorm).toBe('frozen');
+    expect(metrics.modes).toBeUndefined();
+  });
+
+  it('is refused for a network that has none, and by a policy that there is not', async () => {
+    const [none, unknown] = [
+      await graft([...(await args('--steps', '1', '--batch-norm', 'slim')), '--model', 'vgg_a']),
+      await graft(await args('--steps', '1', '--batch-norm', 'melted')),
+    ];
+    expect([none.status, none.stderr]).toEqual([2, expect.stringMatching(/vgg_a has no batch normalization/)]);
+    expect([unknown.status, unknown.stderr]).toEqual([
+      2,
+      expect.stringMatching(/train, frozen, folded, recalibrated, slim/),
+    ]);
+  });
+});
