@@ -25,7 +25,11 @@ const sgd = own('vgg_a_64_4_10_sgd_3e-8_0.0005_3');
 const forward = join(oracles, 'forward/vgg_a.json');
 
 describe('TensorFlow’s numbers are met', () => {
-  const files = ['forward/vgg_a', 'forward/vgg_16', 'forward/resnet_v1_50', 'forward/resnet_v2_50_65', 'preprocessing'];
+  const networks = [
+    ...['alexnet_v2', 'alexnet_original', 'inception_v1', 'inception_v2', 'inception_v3'],
+    ...['resnet_v1_50', 'resnet_v2_50_65', 'vgg_a', 'vgg_16'],
+  ];
+  const files = [...networks.map((name) => `forward/${name}`), 'preprocessing'];
   it.each(files)('%s', async (name) => {
     const { status, results } = await verify(join(oracles, `${name}.json`));
     expect(results[0]).toMatchObject({ ok: true, problems: [] });
@@ -46,6 +50,18 @@ describe('TensorFlow’s numbers are met', () => {
   it('training of the head of vgg_16 with Adam', async () => {
     const { status, results } = await verify(join(oracles, 'train/vgg_16_224_2_10_adam_0.0001_0_2_vgg_16-fc8.json'));
     expect(results[0]!.tensors.filter((check) => !passes(check))).toEqual([]);
+    expect(status).toBe(0);
+  });
+  it.each([
+    ['alexnet_v2_224_4_10_momentum_1e-7_0.0005_3', 40],
+    // The loss of its auxiliary layers takes no part, so that their biases and betas have no gradient, or does by its weight.
+    ['inception_v3_139_4_10_momentum_0.01_0.00004_2_heads', 31],
+    ['inception_v3_139_4_10_momentum_0.01_0.00004_2_heads_auxiliary', 34],
+  ])('training as %s', async (name, tensors) => {
+    const { status, results } = await verify(join(oracles, `train/${name}.json`));
+    expect(results[0]!.problems).toEqual([]);
+    expect(results[0]!.tensors).toHaveLength(tensors);
+    expect(results[0]!.tensors.filter((check) => check.error > 1e-3)).toEqual([]);
     expect(status).toBe(0);
   });
   it('training of all of vgg_16, within what rounding does to its gradients', async () => {

@@ -13,11 +13,10 @@ gradients, trained variables and later losses.
 
 The gradient of a network with rectifiers and max pooling has jumps: moving the weights by float32's epsilon can move
 it by more than that, and with it whatever is trained. So where something is beyond its tolerance, the steps are run
-again with every variable moved at random by up to four times that epsilon, as rounding inside of a network does it,
-in the same way each time. The largest movement of
-a tensor, or of a gradient above it, is its rounding, and its error may be the tolerance and twice the rounding; both are
-printed. That is done until nothing is beyond, at most 16 times; after 8 times not again where something is beyond by a
-factor of 10.
+again with every variable moved at random by up to twice that epsilon, about as rounding inside of a network does it,
+in the same way each time. The largest movement of a tensor, or of a gradient above it, is its rounding, and its error
+may be the tolerance and twice the rounding; both are printed. That is done until nothing is beyond, at most 32 times;
+after 8 times not again where something is beyond by a factor of 10.
 
 Examples:
   graft verify oracles/forward/vgg_16.json

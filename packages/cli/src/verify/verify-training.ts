@@ -22,7 +22,7 @@ import type { RecordedTensor, TrainingOracle } from './oracle.js';
 import { Checks, tolerances, type Verification } from './verification.js';
 
 /** How often, at most, the steps are run again to see what rounding does. */
-const draws = 16;
+const draws = 32;
 /** So many times that, an error so many times what is accepted is none that rounding could explain. */
 const hopeless = { draws: 8, factor: 10 };
 
@@ -165,10 +165,10 @@ function checkNames(
  *
  * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by float32's epsilon can
  * move a gradient by more than the tolerance, and TensorFlow's own float32 is as far away from its float64. So where
- * something is beyond its tolerance, the steps are run again with every variable moved at random by up to four times that
+ * something is beyond its tolerance, the steps are run again with every variable moved at random by up to twice that
  * epsilon (see `nudge`), in the same way each time the command runs. The largest movement that this makes of the tensor, or of a gradient above
  * it, is its `rounding`, and its error may be the tolerance and twice that. The steps are run again until nothing is beyond, at
- * most 16 times: TensorFlow's own rounding is one draw for each of some hundred tensors, so that one of them may well be larger
+ * most 32 times: TensorFlow's own rounding is one draw for each of some hundred tensors, so that one of them may well be larger
  * than the largest of a few. After 8 times they are not run again where something is beyond by a factor of 10.
  */
 export async function verifyTraining(
