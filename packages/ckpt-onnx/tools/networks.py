@@ -2,28 +2,19 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import onnxruntime
 
-FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures")
-MASK = np.uint64(0xFFFFFFFF)
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "..", "core", "tools"))
+
+from foreign_networks import uniform
+
+FIXTURES = os.path.join(HERE, "..", "fixtures")
 SIZES = {"plain": 16, "residual": 32}
 CLASSES = 5
-
-
-def uniform(name, count):
-    """`uniform` of @graftjs/core/testing."""
-    start = 0x811C9DC5
-    for byte in name.encode():
-        start = ((start ^ byte) * 0x01000193) & 0xFFFFFFFF
-    h = np.arange(count, dtype=np.uint64) ^ np.uint64(start)
-    h ^= h >> np.uint64(16)
-    h = (h * np.uint64(0x85EBCA6B)) & MASK
-    h ^= h >> np.uint64(13)
-    h = (h * np.uint64(0xC2B2AE35)) & MASK
-    h ^= h >> np.uint64(16)
-    return h.astype(np.float64) / 4294967296.0
 
 
 def picture(network):

@@ -68,11 +68,9 @@ export interface StepGraph {
   /** Dropouts by the inputs for their masks. */
   readonly masks: ReadonlyMap<string, DropoutNode>;
   /** Batch normalizations whose own statistics are inputs, and those that it joins its examples to. */
-  readonly statistics: { readonly takes: Iterable<string>; readonly gives: Iterable<string> };
+  readonly statistics: { readonly takes: ReadonlySet<string>; readonly gives: ReadonlySet<string> };
   /** The same for the sums over the gradients of their values. */
   readonly sums: { readonly takes: readonly string[]; readonly gives: readonly string[] };
-  /** Whether it takes the number of examples of the batch. */
-  readonly usesExamples: boolean;
 }
 
 /** The graphs that a segment of a network needs for a step. */
@@ -251,8 +249,7 @@ export function writeStepGraphs(
     const statistics = { takes: writer.takenStatistics, gives: writer.givenStatistics };
     const gradients = { takes: new Map(), gives: new Map(), adds: new Set<string>() };
     const sums = { takes: [], gives: [] };
-    const usesExamples = writer.takenStatistics.size > 0;
-    const rest = { variables, arrangements, masks, statistics, usesExamples };
+    const rest = { variables, arrangements, masks, statistics };
     return { bytes: writer.onnx.encode(true), values, gives: [], trained: [], gradients, sums, ...rest, ...parts };
   }
 

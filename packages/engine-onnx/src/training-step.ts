@@ -85,8 +85,8 @@ export async function loadStep(
         const keep = (views: Record<string, TensorView>, name: string, node: string) => {
           views[name] = keptView(name, node, part);
         };
-        if (step.usesExamples) feeds[batchExamples] = examples;
-        if ([...step.statistics.gives].length > 0) feeds[examplesBefore] = scalar(first);
+        if (step.statistics.takes.size > 0) feeds[batchExamples] = examples;
+        if (step.statistics.gives.size > 0) feeds[examplesBefore] = scalar(first);
         for (const name of step.values) {
           if (name !== graph.input.name) keep(feeds, valueName(name), name);
           else {

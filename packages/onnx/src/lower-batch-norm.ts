@@ -35,9 +35,12 @@ export function shiftOf(context: LoweringContext, node: BatchNormNode): string {
 }
 
 function slopeOf(context: LoweringContext, node: BatchNormNode, variance: string): string {
-  const { onnx } = context;
-  const deviation = onnx.add('Sqrt', [onnx.add('Add', [variance, onnx.floats([node.epsilon], [])])]);
-  return onnx.add('Div', [factor(context, node), deviation]);
+  return context.onnx.add('Div', [factor(context, node), deviationOf(context, node, variance)]);
+}
+
+/** `sqrt(variance + epsilon)`. */
+function deviationOf({ onnx }: LoweringContext, { epsilon }: BatchNormNode, variance: string): string {
+  return onnx.add('Sqrt', [onnx.add('Add', [variance, onnx.floats([epsilon], [])])]);
 }
 
 /** The sum over all places of all examples, `[channels]`. */
@@ -141,6 +144,5 @@ function sums(context: GradientContext, node: BatchNormNode, dy: string): Gradie
   // The sum of dy * (x - mean), without a pass over x - mean.
   const products = sumOverPlaces(context, node, onnx.add('Mul', [dy, x]));
   const centred = onnx.add('Sub', [products, onnx.add('Mul', [mean, sum])]);
-  const deviation = onnx.add('Sqrt', [onnx.add('Add', [variance, onnx.floats([node.epsilon], [])])]);
-  return { sum, product: onnx.add('Div', [centred, deviation]) };
+  return { sum, product: onnx.add('Div', [centred, deviationOf(context, node, variance)]) };
 }
