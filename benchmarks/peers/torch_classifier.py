@@ -28,10 +28,21 @@ class Vgg16(nn.Module):
         return self.last(self.hidden(self.features(images)))
 
 
+def resnet_v1_50():
+    """torchvision's with TF-Slim's strides, in the last unit of a block: as many operations as the others have."""
+    network = torchvision.models.resnet50()
+    blocks = [network.layer1, network.layer2, network.layer3, network.layer4]
+    for block, following in zip(blocks, blocks[1:]):
+        following[0].conv2.stride = following[0].downsample[0].stride = (1, 1)
+        block[-1].conv2.stride = (2, 2)
+        block[-1].downsample = nn.MaxPool2d(1, 2)
+    return network
+
+
 # Networks and their last layers, and what is done to a picture.
 networks = {
     'vgg_16': (Vgg16, 'last', (123.68, 116.78, 103.94), 1),
-    'resnet_v1_50': (torchvision.models.resnet50, 'fc', (123.68, 116.78, 103.94), 1),
+    'resnet_v1_50': (resnet_v1_50, 'fc', (123.68, 116.78, 103.94), 1),
     'inception_v3': (lambda: torchvision.models.inception_v3(init_weights=False), 'fc', (127.5, 127.5, 127.5), 1 / 127.5),
 }
 
