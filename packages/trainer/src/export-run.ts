@@ -21,7 +21,7 @@ import { type ExportFacts, exportMetadata } from './export-metadata.js';
 import { type ExportStage, predictAll, type StageOptions, stageOptions } from './export-stages.js';
 import type { Scores } from './metrics.js';
 import { type OpenRun, type OpenRunOptions, openRun } from './open-run.js';
-import type { RunDataset } from './run-parts.js';
+import type { ClassifiedData } from './run-data.js';
 
 /** Pictures of `test` that every file is compared on. */
 const comparedPictures = 64;
@@ -84,7 +84,7 @@ interface Reference {
 
 async function takeReference(
   run: OpenRun,
-  data: RunDataset,
+  data: ClassifiedData,
   compared: Split,
   precision: ExportPrecision,
   options: ExportRunOptions,
@@ -129,7 +129,7 @@ async function putInPlace(
 async function exportTo(
   draft: string,
   run: OpenRun,
-  data: RunDataset,
+  data: ClassifiedData,
   exporter: Exporter,
   precision: ExportPrecision,
   options: ExportRunOptions,
@@ -154,7 +154,7 @@ async function exportTo(
   options.signal?.throwIfAborted();
   const file = await exporter.open(path);
   let difference: Difference;
-  let scores: Scores | undefined = run.scores;
+  let scores: Scores | undefined = run.scores && 'top1' in run.scores ? run.scores : undefined;
   try {
     difference = await checkExported(run, file, precision, compared, logits, out, options);
     if (original) {
