@@ -67,14 +67,16 @@ export function resolveModel(config: RunConfig, container: Container, classes: n
 
 /**
  * The graph of a config's model.
- * @param size another than the model's, where the pictures have another
+ * @param size another than the model's, for a segmenter
  */
 export function buildGraph({ model }: Pick<RunConfig, 'model'>, container: Container, size?: PairOption): Graph {
   const { name, backbone, normalization, head, ...options } = model;
-  const sized = size === undefined ? options : { ...options, size };
   const graph =
     backbone === undefined
-      ? resolve(container, BACKBONE, name).build({ ...sized, ...(head !== undefined && { head }) })
-      : resolve(container, SEGMENTER, name).build(resolve(container, BACKBONE, backbone), sized);
+      ? resolve(container, BACKBONE, name).build({ ...options, ...(head !== undefined && { head }) })
+      : resolve(container, SEGMENTER, name).build(resolve(container, BACKBONE, backbone), {
+          ...options,
+          ...(size !== undefined && { size }),
+        });
   return normalization ? withNormalization(graph, normalization) : graph;
 }
