@@ -209,7 +209,7 @@ export function startRun(
     planSteps(config, countOf(data.splits.train));
     const own = buildGraph({ model }, container);
     checkClasses(own, data.classes);
-    const start = await openStart(config, own, container, options, closing);
+    const start = await openStart({ ...config, model }, own, container, options, closing);
     const { rows, normalization } = start;
     const graph = normalization ? withNormalization(own, normalization) : own;
     const record: RunRecord = {

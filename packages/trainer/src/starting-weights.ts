@@ -10,6 +10,7 @@ import {
   planRestore,
   type RestoreRow,
   resolve,
+  sameShape,
   withNormalization,
 } from '@graftjs/core';
 import { renamingScopes } from './renaming-scopes.js';
@@ -36,11 +37,19 @@ function nameMapsOf(model: RunConfig['model'], container: Container): readonly N
   return nameMaps.map((map) => (map.input ? { ...map, input: { ...map.input, ...normalization } } : map));
 }
 
-/** Parts of a segmenter's head that a checkpoint has nothing of, as one of a classifier: they start anew. */
-function newScopes({ headScopes, variables }: Graph, { tensors }: CheckpointReader): string[] {
-  const begins = (scope: string) => (name: string) => inScopes(name, [scope]);
-  const names = [...tensors.keys()];
-  return headScopes.filter((scope) => variables.some(({ name }) => begins(scope)(name)) && !names.some(begins(scope)));
+/**
+ * Parts of a segmenter's head that start anew without being excluded: its own layers that a checkpoint has nothing of, as one of a
+ * classifier, and the backbone's that were asked for in another width.
+ */
+function newScopes({ name: own, headScopes, variables }: Graph, { tensors }: CheckpointReader): string[] {
+  return headScopes.filter((scope) =>
+    variables
+      .filter(({ name }) => inScopes(name, [scope]))
+      .every(({ name, shape }) => {
+        const found = tensors.get(name);
+        return !found || (!scope.startsWith(`${own}/`) && !sameShape(found.shape, shape));
+      }),
+  );
 }
 
 /**
