@@ -29,6 +29,15 @@ export function list(text: string): string[] {
   throw new InvalidArgumentError('Accepted: one or several names, with commas between them.');
 }
 
+/** Reads numbers for which `accepts` is true, with commas between them; `accepted` says so in words: `numbers above 0`. */
+export function numbers(accepted: string, accepts: (value: number) => boolean): (text: string) => number[] {
+  return (text) => {
+    const values = list(text).map(Number);
+    if (values.every((value) => Number.isFinite(value) && accepts(value))) return values;
+    throw new InvalidArgumentError(`Accepted: ${accepted}, with commas between them.`);
+  };
+}
+
 /** Reads a number for each of red, green and blue: `123.68,116.78,103.94`. */
 export function ofChannels(
   accepted: string,

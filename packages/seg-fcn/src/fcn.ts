@@ -151,6 +151,7 @@ function build(name: string, backbone: Backbone, options: SegmenterOptions): Gra
 export const fcnSegmenters: readonly Segmenter[] = Object.entries(variants).map(([name, variant]) => ({
   name,
   description: `FCN with a stride of ${finestStride(variant)} (Long, Shelhamer and Darrell, 2015)`,
+  backbone: 'vgg_16',
   strides: [...variant.skips.map(({ stride }) => stride).reverse(), coarsest],
   build: (backbone, options = {}) => build(name, backbone, options),
 }));
