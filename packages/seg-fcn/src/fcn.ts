@@ -29,8 +29,14 @@ const pool3: Skip = { stride: 8, score: 'score_pool3', upscore: 'upscore_pool4',
 
 const coarsest = 32;
 
-/** From coarse to fine; the last layer enlarges to the picture's size. */
-const variants: Readonly<Record<string, { readonly skips: readonly Skip[]; readonly upscore: string }>> = {
+interface Variant {
+  /** From coarse to fine. */
+  readonly skips: readonly Skip[];
+  /** The layer that enlarges to the picture's size. */
+  readonly upscore: string;
+}
+
+const variants: Readonly<Record<string, Variant>> = {
   fcn_32s: { skips: [], upscore: 'upscore' },
   fcn_16s: { skips: [pool4], upscore: 'upscore16' },
   fcn_8s: { skips: [pool4, pool3], upscore: 'upscore8' },
@@ -43,7 +49,8 @@ const learning = {
   all: { last: true, others: true },
 };
 
-const finestStride = ({ skips }: { readonly skips: readonly Skip[] }): number => skips.at(-1)?.stride ?? coarsest;
+/** Of the levels that a variant reads, from fine to coarse. */
+const stridesOf = ({ skips }: Variant): readonly number[] => [...skips.map(({ stride }) => stride).reverse(), coarsest];
 
 /** The value in the middle of `[height, width]` places: cut or, with zeros, padded on both sides. */
 function fitted(graph: GraphBuilder, x: Value, name: string, [height, width]: readonly number[]): Value {
@@ -92,7 +99,7 @@ function build(name: string, backbone: Backbone, options: SegmenterOptions): Gra
   const { classes = 21, width, denseChannels, learnedUpsampling = 'inner', scaledSkips = false } = options;
   const learns = pick('learned upsampling', learnedUpsampling, learning);
   const size = pair(options.size ?? backbone.defaults.size);
-  const levels = levelsAt(backbone, [...variant.skips.map(({ stride }) => stride).reverse(), coarsest]);
+  const levels = levelsAt(backbone, stridesOf(variant));
   const features = paddedFeatures(backbone, size, levels, { ...(width !== undefined && { width }) });
   const endPointAt = (stride: number) => levels.find((level) => level.stride === stride)!.endPoint;
   const graph = GraphBuilder.onto(
@@ -127,7 +134,7 @@ function build(name: string, backbone: Backbone, options: SegmenterOptions): Gra
     finer = graph.conv2d(finer, { name: scoreName, ...score });
     net = graph.sum([fitted(graph, net, upscore, finer.shape), finer], { name: `${scoreName}/fuse` });
   }
-  const strides = finestStride(variant);
+  const strides = stridesOf(variant)[0]!;
   const { upscore } = variant;
   net = graph.conv2dTranspose(net, {
     name: upscore,
@@ -150,8 +157,8 @@ function build(name: string, backbone: Backbone, options: SegmenterOptions): Gra
  */
 export const fcnSegmenters: readonly Segmenter[] = Object.entries(variants).map(([name, variant]) => ({
   name,
-  description: `FCN with a stride of ${finestStride(variant)} (Long, Shelhamer and Darrell, 2015)`,
+  description: `FCN with a stride of ${stridesOf(variant)[0]} (Long, Shelhamer and Darrell, 2015)`,
   backbone: 'vgg_16',
-  strides: [...variant.skips.map(({ stride }) => stride).reverse(), coarsest],
+  strides: stridesOf(variant),
   build: (backbone, options = {}) => build(name, backbone, options),
 }));
