@@ -52,7 +52,7 @@ export interface RunTask<B extends StepBatch = StepBatch> {
 }
 
 /** What is kept of an evaluation, without what it says of single classes. */
-export function scoresOf(evaluation: RunEvaluation): RunScores {
+export function scoresOf(evaluation: RunScores): RunScores {
   if ('top1' in evaluation) {
     const { count, loss, top1, top5 } = evaluation;
     return { count, loss, top1, top5 };

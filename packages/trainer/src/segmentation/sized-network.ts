@@ -34,11 +34,12 @@ export class SizedNetwork {
    * @returns its logits, `[height, width, classes]`
    */
   async logits(inputs: Uint8Array, size: PlaneSize): Promise<Float32Array> {
-    const session = await this.#sessionFor(size);
+    const session = await this.sessionFor(size);
     return (await session.predict(inputs, 1)).get(session.graph.output)!;
   }
 
-  async #sessionFor({ height, width }: PlaneSize): Promise<Session> {
+  /** The session for pictures of a size, until the next size is asked for. */
+  async sessionFor({ height, width }: PlaneSize): Promise<Session> {
     if (this.#last?.height === height && this.#last.width === width) return this.#last.session;
     await this.close();
     const session = await this.#parts.open(this.#parts.build({ height, width }));
