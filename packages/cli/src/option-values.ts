@@ -46,13 +46,6 @@ export function numbers(accepted: string, accepts: (value: number) => boolean): 
   };
 }
 
-/** Reads the size of pictures: `256`, or height and width, `360x480`. */
-export function pictureSize(text: string): { height: number; width: number } {
-  const [, height = '', width = height] = /^([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?$/.exec(text) ?? [];
-  if (height !== '') return { height: Number(height), width: Number(width) };
-  throw new InvalidArgumentError('Accepted: HEIGHTxWIDTH in pixels, or one number for squares.');
-}
-
 /** Reads a number for each of red, green and blue: `123.68,116.78,103.94`. */
 export function ofChannels(
   accepted: string,

@@ -5,6 +5,8 @@ import {
   type Exporter,
   type ExportPrecision,
   type FileSystem,
+  type PairOption,
+  pair,
   pick,
   registry,
   UsageError,
@@ -12,6 +14,7 @@ import {
 } from '@graftjs/core';
 import { calibrate } from './calibrate.js';
 import { checkExported } from './check-exported.js';
+import { pictureSize } from './check-inputs.js';
 import { closingAll } from './closing-all.js';
 import { withDraftFolder, writingTo } from './draft-folder.js';
 import { type ExportFacts, exportMetadata } from './export-metadata.js';
@@ -21,15 +24,14 @@ import type { Scores } from './metrics.js';
 import { type OpenRunOptions, openRun, runTarget } from './open-run.js';
 import { type RunScores, scoresOf } from './run-task.js';
 import { openMaskRun } from './segmentation/open-mask-run.js';
-import type { PlaneSize } from './segmentation/resize-channels.js';
 import { segmenterExport } from './segmentation/segmenter-export.js';
 
 /** What is exported, and where to. */
 export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   /** The file; it is replaced where it is there. Its ending says what kind it is: `.onnx`. */
   readonly out: string;
-  /** In pixels, of the pictures that the file takes, where the network tells the class of each pixel. Default: the run's. */
-  readonly size?: PlaneSize;
+  /** Height and width in pixels of the pictures that the file takes, where the network tells the class of each pixel. Default: the run's. */
+  readonly size?: PairOption;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
   /** What users of the file may do, in few words; the file tells it. Default: it says nothing of it. */
@@ -177,10 +179,10 @@ async function withTask<T>(
       closing.push(() => run.close());
       const data = await run.openDataset();
       closing.push(() => data.close());
-      const [height, width] = run.graph.input.shape as [number, number, number];
-      return work(await segmenterExport(run, data, size ?? { height, width }));
+      const [height, width] = pair(size ?? pictureSize(run.graph));
+      return work(await segmenterExport(run, data, { height, width }));
     }
-    if (size) {
+    if (size !== undefined) {
       throw new UsageError(
         'usage/size',
         "A size is for networks that tell the class of each pixel; of others the file takes pictures of the run's own size.",

@@ -12,7 +12,7 @@ import { createStopSignal } from '../stop-signal.js';
 interface Options {
   readonly out: string;
   readonly precision?: string;
-  readonly size?: { readonly height: number; readonly width: number };
+  readonly size?: number | [height: number, width: number];
   readonly licence?: string;
   readonly device?: string;
   readonly json?: true;
@@ -48,7 +48,7 @@ export function addExport(program: Command): void {
     )
     .option(
       '--size <px>',
-      "of masks: HEIGHTxWIDTH of the pictures that the file takes, or one number (default: the run's size)",
+      "of masks: height and width of the pictures that the file takes, one number or HEIGHTxWIDTH (default: the run's)",
       pictureSize,
     )
     .option('--licence <text>', 'what users of the file may do, in few words: goes into its metadata')

@@ -71,7 +71,7 @@ beforeAll(async () => {
   const stages = ['--model', 'fcn_8s', '--stages', '32s,8s', '--learning-rate', '0.003,0.001'];
   const { status, stdout, stderr } = await finetune(streets, run, ...stages, '--class-weights', 'median', '--json');
   expect(status, stderr).toBe(0);
-  expect(stderr).toMatch(/^Stage 1 of 2: fcn_32s$[^]*^Stage 2 of 2: fcn_8s$/m);
+  expect(stderr).toMatch(/^Stage 1 of 2: fcn_32s$(?:.|\n)*^Stage 2 of 2: fcn_8s$/m);
   expect(parse(stdout)).toMatchObject({
     run,
     steps: 3,
@@ -184,6 +184,6 @@ describe('a folder with one broken mask among good ones', () => {
     expect(failed.stderr).toContain(path);
     const skipped = await finetune(data, `${out}-2`, '--model', 'fcn_32s', '--corrupt', 'skip', '--json');
     expect(skipped.status, skipped.stderr).toBe(0);
-    expect(skipped.stderr).toMatch(/on 5 pictures of 3 classes[^]*Left out of the data set:\n.*c\.png/);
+    expect(skipped.stderr).toMatch(/on 5 pictures of 3 classes(?:.|\n)*Left out of the data set:\n.*c\.png/);
   });
 });

@@ -31,7 +31,8 @@ async function evaluateAt(
     const { mask: truth, height, width } = await split.read(index);
     const found = { data: inputs, mask: await masksOf(inputs), ...size };
     metrics.add(truth, resizeNearest(found, height, width, { top: 0, left: 0, height, width }));
-    onProgress?.(++index, split.count);
+    index++;
+    onProgress?.(index, split.count);
   }
   return metrics.result();
 }
