@@ -22,7 +22,7 @@ export async function openExported(path: string): Promise<ExportedNetwork> {
     async predict(pictures, count) {
       const feeds = { [input!.name]: new Tensor('uint8', pictures, [count, ...shape]) };
       const results = await running(path, () => session.run(feeds));
-      return results[output!]!.data as Float32Array;
+      return results[output!]!.data as Float32Array | Uint8Array;
     },
     close: () => session.release(),
   };

@@ -2,7 +2,7 @@ import type { Graph, Node } from '@graftjs/core';
 import { onlyReaders } from './only-readers.js';
 
 /** Operations that give values of their input, or rearrange them. */
-const passing = new Set<Node['op']>(['maxPool', 'pad', 'slice', 'reshape', 'dropout']);
+const passing = new Set<Node['op']>(['maxPool', 'pad', 'crop', 'slice', 'reshape', 'dropout']);
 
 /** Operations that a runtime does in one with what comes before them. */
 const joining = new Set<Node['op']>(['bias', 'relu']);

@@ -2,12 +2,13 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Exporter, type Graph, GraphBuilder, shapeRules } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
-import { checkClose } from '@graftjs/core/testing';
+import { checkClose, evaluateGraph } from '@graftjs/core/testing';
 import { onnxMessages } from '@graftjs/onnx';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import {
   everyOperation,
+  everyPixel,
   networkOf,
   picturesOf,
   probabilitiesOf,
@@ -76,6 +77,31 @@ it('the network of these tests has every operation', () => {
 describe('a file', () => {
   it('gives the probabilities that the reference gives, for one picture and for several', async () => {
     checkClose(await run(await exported('float32')), expected, 1e-6, 'probabilities');
+  });
+
+  it.each([
+    ['float32', 1],
+    ['float16', 0.99],
+    ['int8', 0.8],
+  ])('of logits of pixels gives, in %s, the class that the reference has most of', async (precision, agreement) => {
+    const pixels = everyPixel();
+    const weights = valuesOf(pixels);
+    const [first, ...others] = picturesOf(pixels, 3);
+    const reference = [first!, ...others].flatMap((picture) => {
+      const logits = evaluateGraph(pixels, weights, picture).get(pixels.output)!;
+      const rows = Array.from({ length: 14 * 18 }, (_, pixel) => logits.subarray(5 * pixel, 5 * pixel + 5));
+      return rows.map((row) => row.indexOf(Math.max(...row)));
+    });
+    const network = await onnxExporter.open(await exported(precision, { of: pixels, with: weights }));
+    const found = [await network.predict(first!, 1), await network.predict(new Uint8Array(Buffer.concat(others)), 2)];
+    await network.close();
+    expect(found.every((mask) => mask instanceof Uint8Array)).toBe(true);
+    const labels = found.flatMap((mask) => [...mask]);
+    expect(labels.length).toBe(reference.length);
+    expect(new Set(reference).size).toBeGreaterThan(2);
+    expect(labels.filter((label, pixel) => label === reference[pixel]).length / labels.length).toBeGreaterThanOrEqual(
+      agreement,
+    );
   });
 
   it('in float16 differs by what 11 bits make, and is half as large', async () => {
@@ -147,8 +173,10 @@ describe('what cannot be exported', () => {
       code: 'export/unsupported',
       message: expect.stringContaining('other takes float32 of 4x4x3') as string,
     });
-    const picture = other((b) => b.build(b.normalize(b.input, { mean: [0, 0, 0], scale: 1 }), []));
-    await expect(pictureIn(picture)).rejects.toThrow(/gives 4x4x3 a picture/);
+    const table = other((b) =>
+      b.build(b.reshape(b.normalize(b.input, { mean: [0, 0, 0], scale: 1 }), { name: 'table', shape: [8, 6] }), []),
+    );
+    await expect(pictureIn(table)).rejects.toThrow(/gives 8x6 a picture/);
     await expect(exported('int4')).rejects.toMatchObject({ code: 'usage/unknown-name' });
   });
 

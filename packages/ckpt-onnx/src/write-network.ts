@@ -1,5 +1,13 @@
-import { ExportError, formatShape, type Graph, nodesFor, type TrainedNetwork, type ValueRange } from '@graftjs/core';
-import { GraphWriter, Layouts, type OnnxGraph } from '@graftjs/onnx';
+import {
+  ExportError,
+  formatShape,
+  type Graph,
+  nodesFor,
+  type Shape,
+  type TrainedNetwork,
+  type ValueRange,
+} from '@graftjs/core';
+import { elementType, GraphWriter, Layouts, type OnnxGraph } from '@graftjs/onnx';
 import type { WritablePrecision } from './export-precision.js';
 import { NetworkWeights } from './network-weights.js';
 
@@ -16,12 +24,28 @@ function forwardGraph(graph: Graph): Graph {
   return { ...graph, nodes: nodesFor(graph, [graph.output]) };
 }
 
-/** What the graph's output becomes for users of the file: of logits, probabilities. */
+/** Of equal logits the lower class counts. */
+function writeMask({ onnx }: GraphWriter, [height, width]: Shape, output: string): void {
+  const classes = onnx.add('ArgMax', [output], { axis: 1, keepdims: 0 });
+  const mask = onnx.add('Cast', [classes], { to: elementType.uint8 });
+  const description =
+    'For each picture the class of each pixel, row by row from the top left: an index into the labels.';
+  onnx.output(mask, 'mask', 'uint8', ['N', height!, width!], description);
+}
+
+/** What the graph's output becomes for users of the file: of logits, probabilities; of logits of pixels, their classes. */
 function writeResult(writer: GraphWriter, graph: Graph, output: string): void {
   const { onnx } = writer;
   const shape = writer.shape(graph.output);
+  if (shape.length === 3) {
+    writeMask(writer, shape, output);
+    return;
+  }
   if (shape.length !== 1) {
-    refuse(graph, `gives ${formatShape(shape)} a picture; what can be exported gives a logit for each class.`);
+    refuse(
+      graph,
+      `gives ${formatShape(shape)} a picture; what can be exported gives a logit for each class, or for each class and pixel.`,
+    );
   }
   const result = onnx.add('Softmax', [output], { axis: 1 });
   const description = 'For each picture the probability of each class, in the order of the labels; they add up to 1.';
@@ -29,7 +53,7 @@ function writeResult(writer: GraphWriter, graph: Graph, output: string): void {
 }
 
 /**
- * Writes a network with its weights: pictures in, probabilities out.
+ * Writes a network with its weights: pictures in, probabilities or masks out.
  * @throws ExportError `export/unsupported`, `export/not-finite`, and what the precision throws
  */
 export async function writeNetwork(

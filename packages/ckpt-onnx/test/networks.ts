@@ -23,11 +23,23 @@ export function everyOperation(): Graph {
   const separated = graph.separableConv2d(net, { name: 'separable', channels: 6, kernel: 3, batchNorm });
   const weighted = graph.softmax(graph.slice(net, { name: 'some', start: 2, size: 4 }), { name: 'shares' });
   net = graph.concat([separated, weighted], { name: 'both' });
+  net = graph.conv2dTranspose(net, { name: 'enlarged', channels: 10, kernel: 4, strides: 2 });
+  net = graph.crop(net, { name: 'inner', margins: [5, 4, 5, 6] });
   net = graph.avgPool(net, { name: 'pool2', kernel: 3, strides: 2, padding: 'SAME' });
   net = graph.conv2d(net, { name: 'whole', channels: 12, kernel: [net.shape[0]!, net.shape[1]!], padding: 'VALID' });
   net = graph.dropout(graph.mean(net, { name: 'mean' }), { name: 'dropout', keep: 0.5 });
   net = graph.conv2d(net, { name: 'last', channels: 5, kernel: 1, activation: 'none' });
   return graph.build(graph.reshape(net, { name: 'squeezed', shape: [5] }), ['last']);
+}
+
+/** A network that gives a logit for each class and pixel. */
+export function everyPixel(): Graph {
+  const graph = new GraphBuilder('pixels', { name: 'images', shape: [18, 22, 3], dtype: 'uint8' });
+  let net = graph.normalize(graph.input, { mean: [120, 117, 104], scale: 1 / 58 });
+  net = graph.conv2d(net, { name: 'conv1', channels: 8, kernel: 3, strides: 4 });
+  net = graph.conv2d(net, { name: 'score', channels: 5, kernel: 1, activation: 'none' });
+  net = graph.conv2dTranspose(net, { name: 'upscore', channels: 5, kernel: 8, strides: 4 });
+  return graph.build(graph.crop(net, { name: 'cropped', margins: [3, 3, 3, 3] }), ['score', 'upscore']);
 }
 
 /** Values for a graph's variables. */

@@ -19,6 +19,14 @@ export function number(accepted: string, accepts: (value: number) => boolean): (
   };
 }
 
+/** Reads height and width in pixels: one number for a square, or both as `320x480`. */
+export function pictureSize(text: string): number | [height: number, width: number] {
+  const [height, width, ...rest] = text.split('x').map((part) => (/^\d+$/.test(part) ? Number(part) : 0));
+  if (height && rest.length === 0 && (width === undefined || width > 0))
+    return width === undefined ? height : [height, width];
+  throw new InvalidArgumentError('Accepted: a whole number from 1 on, or two as HEIGHTxWIDTH.');
+}
+
 /** Reads a comma-separated list: `vgg_16/fc8,vgg_16/fc7`. */
 export function list(text: string): string[] {
   const items = text
@@ -27,6 +35,15 @@ export function list(text: string): string[] {
     .filter((item) => item !== '');
   if (items.length > 0) return items;
   throw new InvalidArgumentError('Accepted: one or several names, with commas between them.');
+}
+
+/** Reads numbers for which `accepts` is true, with commas between them; `accepted` says so in words: `numbers above 0`. */
+export function numbers(accepted: string, accepts: (value: number) => boolean): (text: string) => number[] {
+  return (text) => {
+    const values = list(text).map(Number);
+    if (values.every((value) => Number.isFinite(value) && accepts(value))) return values;
+    throw new InvalidArgumentError(`Accepted: ${accepted}, with commas between them.`);
+  };
 }
 
 /** Reads a number for each of red, green and blue: `123.68,116.78,103.94`. */

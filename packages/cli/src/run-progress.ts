@@ -1,5 +1,5 @@
 import { elementCount, formatRestoreTable, type GraftError, type Normalization } from '@graftjs/core';
-import type { ModeComparison, RunEvent, Scores, Translation } from '@graftjs/trainer';
+import type { ModeComparison, RunEvent, RunScores, Translation } from '@graftjs/trainer';
 import { formatCount, formatQuantity } from './print.js';
 import type { Progress } from './progress.js';
 
@@ -8,9 +8,21 @@ const named = 5;
 
 export const formatShare = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-/** `top1 91.20 %, top5 99.70 %, loss 0.2841 on 10,000 pictures`. */
-export function formatScores({ top1, top5, loss, count }: Scores): string {
-  return `top1 ${formatShare(top1)}, top5 ${formatShare(top5)}, loss ${loss.toFixed(4)} on ${formatCount(count)} pictures`;
+/** A share of what may be nothing. */
+export const formatKnown = (share: number | null): string => (share === null ? '-' : formatShare(share));
+
+/** `top1 91.20 %, top5 99.70 %, loss 0.2841 on 10,000 pictures`; of masks `mean IoU 62.70 %, ...`. */
+export function formatScores(scores: RunScores): string {
+  const on = `on ${formatCount(scores.count)} pictures`;
+  if ('top1' in scores) {
+    const { top1, top5, loss } = scores;
+    return `top1 ${formatShare(top1)}, top5 ${formatShare(top5)}, loss ${loss.toFixed(4)} ${on}`;
+  }
+  const { meanIou, pixelAccuracy, meanAccuracy, frequencyWeightedIou } = scores;
+  return (
+    `mean IoU ${formatKnown(meanIou)}, pixel accuracy ${formatKnown(pixelAccuracy)}, mean accuracy ` +
+    `${formatKnown(meanAccuracy)}, frequency-weighted IoU ${formatKnown(frequencyWeightedIou)} ${on}`
+  );
 }
 
 const listed = (names: readonly string[]): string =>
@@ -97,11 +109,26 @@ function describeModes({ trainingLoss, inferenceLoss, part }: ModeComparison, is
   );
 }
 
+/** The first time, what to do about it. */
+function describeStall({ step, class: name }: RunEvent & { type: 'stalled' }, isFirst: boolean): string {
+  return (
+    `Step ${step}: nearly all pixels of other classes are taken for '${name}': nothing is told apart.` +
+    (isFirst
+      ? " Some hundred steps of that are no harm with a network's own layers new; if it stays so, try a higher " +
+        '--learning-rate, --class-weights median, weights to start from (--checkpoint), or --stages from coarse to fine.'
+      : '')
+  );
+}
+
 /** Tells what a run does as it goes on. */
 export function showRun(progress: Progress): (event: RunEvent) => void {
   let haveParted = false;
+  let haveStalled = false;
   return (event) => {
     switch (event.type) {
+      case 'stage':
+        haveStalled = false;
+        return progress.line(`Stage ${event.index + 1} of ${event.count}: ${event.model}`);
       case 'restored':
         return progress.line(describeRestored(event));
       case 'unreadable':
@@ -112,6 +139,13 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
         return progress.line(describeFrozen(event));
       case 'recalibrating':
         return progress.update('batch normalization, on train', event.done, event.count);
+      case 'counting':
+        return progress.update('pixels of classes, train', event.done, event.count);
+      case 'stalled': {
+        const text = describeStall(event, !haveStalled);
+        haveStalled = true;
+        return progress.line(text);
+      }
       case 'features':
         return progress.update(`frozen layers, ${event.split}`, event.done, event.count);
       case 'step': {

@@ -154,15 +154,18 @@ export class GraphBuilder {
     return this.endPoint(`${this.#scope}/${name}`, value);
   }
 
-  /** `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. */
+  /**
+   * `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. It is named
+   * `normalize` by default; the first one is how the network normalizes what it is fed.
+   */
   normalize(
     x: Value,
-    options: { readonly mean: readonly number[]; readonly scale: number | readonly number[] },
+    options: { readonly name?: string; readonly mean: readonly number[]; readonly scale: number | readonly number[] },
   ): Value {
-    const { mean } = options;
+    const { name = 'normalize', mean } = options;
     const scale =
       typeof options.scale === 'number' ? new Array<number>(mean.length).fill(options.scale) : options.scale;
-    return this.add({ op: 'normalize', name: `${this.#scope}/normalize`, inputs: [x.name], mean, scale });
+    return this.add({ op: 'normalize', name: `${this.#scope}/${name}`, inputs: [x.name], mean, scale });
   }
 
   conv2d(x: Value, options: Conv2dOptions): Value {

@@ -46,9 +46,9 @@ export interface ExportOptions {
 export interface ExportedNetwork {
   /**
    * @param pictures `count` of them as the graph takes them: NHWC bytes
-   * @returns the probabilities of the classes, `[count, classes]`
+   * @returns the probabilities of the classes, `[count, classes]`; of a segmenter the class of each pixel, `[count, height, width]`
    */
-  predict(pictures: Uint8Array, count: number): Promise<Float32Array>;
+  predict(pictures: Uint8Array, count: number): Promise<Float32Array | Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export interface Exporter {
   readonly precisions: readonly ExportPrecision[];
   /**
    * Writes a file that takes pictures and gives what the network makes of them: where that gives a logit for each class, their
-   * probabilities.
+   * probabilities; where it gives one for each class and pixel, the likeliest class of each pixel.
    * @param path where nothing is yet
    * @returns the names of what was written into the folder of `path`: the file itself last, after those that it needs
    * @throws ExportError `export/unsupported`, `export/overflow`; what reading the network and writing the file throws

@@ -32,6 +32,8 @@ export interface Segmenter {
   readonly name: string;
   /** One line for people, with the paper. */
   readonly description: string;
+  /** What it is built on where nothing else is said, by name: `vgg_16`. */
+  readonly backbone: string;
   /** Of the feature levels that it reads, from fine to coarse: `[8, 16, 32]`. */
   readonly strides: readonly number[];
   /** The same options give the same graph. */

@@ -5,7 +5,9 @@ import {
   type PictureModule,
   type PictureSource,
   type Split,
+  voidLabel,
 } from '@graftjs/core';
+import { countOf } from './check-inputs.js';
 import type { PictureWorkers } from './picture-workers.js';
 import { type PlannedBatch, type PlanOptions, planBatches, stepsPerEpoch } from './plan-batches.js';
 import { prefetched } from './prefetched.js';
@@ -36,10 +38,15 @@ export interface TrainingBatch extends PictureBatch, PlannedBatch {
 
 /** A batch of training for segmentation. */
 export interface MaskTrainingBatch extends PlannedBatch {
-  /** NHWC bytes, `indices.length * size * size * 3`. */
-  readonly inputs: Uint8Array;
+  /** NHWC bytes, `indices.length * size * size * 3`; or features, where the batches are made of those. */
+  readonly inputs: Uint8Array | Float32Array;
   /** What each pixel shows: `indices.length * size * size` labels, void among them. */
   readonly masks: Uint8Array;
+  /**
+   * How much a pixel of each class counts in the step's loss: the class's weight / the number of labelled pixels of the step. A
+   * step without any has a loss of 0.
+   */
+  readonly classWeights: Float32Array;
 }
 
 /** What a split's pictures give at the end of a frozen prefix. */
@@ -77,7 +84,12 @@ export interface TrainingBatchOptions extends BatchOptions, PlanOptions {
 export interface MaskTrainingBatchOptions
   extends Omit<MaskPreparation, 'chance'>,
     PlanOptions,
-    Pick<BatchOptions, 'prefetch'> {}
+    Pick<BatchOptions, 'prefetch' | 'features'> {
+  /** How many classes there are. */
+  readonly classes: number;
+  /** Of a pixel, by label. Default: 1 each. See `resolvePixelWeights`. */
+  readonly classWeights?: Float32Array;
+}
 
 const limitModule = (module: PictureModule, original: (index: number) => number): PictureModule => ({
   url: module.url,
@@ -89,10 +101,9 @@ const limitModule = (module: PictureModule, original: (index: number) => number)
  * same seed gives the same pictures, and a larger limit those of a smaller one and more. Without a limit, or with one
  * that is not below the number of pictures, the split itself.
  */
-export function limitSplit(split: Split, limit: number | undefined, seed: number): Split;
-export function limitSplit(split: MaskSplit, limit: number | undefined, seed: number): MaskSplit;
+export function limitSplit<S extends Split | MaskSplit>(split: S, limit: number | undefined, seed: number): S;
 export function limitSplit(split: Split | MaskSplit, limit: number | undefined, seed: number): Split | MaskSplit {
-  const count = 'labels' in split ? split.labels.length : split.count;
+  const count = countOf(split);
   if (limit === undefined || limit >= count) return split;
   const kept = shuffled(count, createRandom(seed, stream.limit)).slice(0, limit).sort();
   const original = (index: number): number => {
@@ -142,19 +153,40 @@ export async function* trainingBatches(split: Split, options: TrainingBatchOptio
   });
 }
 
-/** The same for pictures with masks. */
+function labelledPixels(masks: Uint8Array): number {
+  let count = 0;
+  for (const label of masks) if (label !== voidLabel) count++;
+  return count;
+}
+
+/**
+ * The same for pictures with masks. The batches of a step come when all of them are read, since the loss of each depends on how
+ * many pixels of the step are labelled.
+ */
 export async function* maskTrainingBatches(
   split: MaskSplit,
   options: MaskTrainingBatchOptions,
 ): AsyncGenerator<MaskTrainingBatch> {
-  const { size, preprocessing, workers, seed } = options;
+  const { size, preprocessing, workers, seed, features, classes } = options;
+  const weights = options.classWeights ?? new Float32Array(classes).fill(1);
   const plan = planBatches(split.count, options);
-  yield* prefetched(plan.from, plan.to, aheadOf(options), async (place) => {
+  let step: Omit<MaskTrainingBatch, 'classWeights'>[] = [];
+  let labelled = 0;
+  for await (const batch of prefetched(plan.from, plan.to, aheadOf(options), async (place) => {
     const planned = plan.at(place);
     const chance = { seed, epoch: planned.epoch };
     const preparation = { size, preprocessing, chance, ...(workers !== undefined && { workers }) };
-    return { ...planned, ...(await readMaskedPictures(split, planned.indices, preparation)) };
-  });
+    const { inputs, masks } = await readMaskedPictures(split, planned.indices, preparation);
+    return { ...planned, inputs: (await features?.read(planned.indices)) ?? inputs, masks };
+  })) {
+    step.push(batch);
+    labelled += labelledPixels(batch.masks);
+    if (!batch.endsStep) continue;
+    const classWeights = weights.map((weight) => weight / Math.max(labelled, 1));
+    for (const one of step) yield { ...one, classWeights };
+    step = [];
+    labelled = 0;
+  }
 }
 
 /** Every picture of a split once, in its order, prepared for evaluation. */

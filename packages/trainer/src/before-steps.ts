@@ -1,14 +1,12 @@
-import { type Preprocessing, RunError } from '@graftjs/core';
-import { type FeatureSource, trainingBatches } from './batches.js';
-import { pictureSize } from './check-inputs.js';
-import type { FeatureCache } from './feature-cache.js';
-import type { PictureWorkers } from './picture-workers.js';
+import { RunError } from '@graftjs/core';
+import type { FeatureSource } from './batches.js';
+import type { FeatureCache, PreparedSplit } from './feature-cache.js';
 import { stepsPerEpoch } from './plan-batches.js';
 import { recalibrationBatches } from './recalibrate.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunOptions } from './run-options.js';
-import type { RunDataset } from './run-parts.js';
 import type { RunSessions } from './run-sessions.js';
+import type { RunTask } from './run-task.js';
 
 /** Does work before the first step that a signal may end. */
 async function beforeSteps<T>(run: RunFolder, { signal }: RunOptions, work: () => Promise<T>): Promise<T> {
@@ -16,26 +14,24 @@ async function beforeSteps<T>(run: RunFolder, { signal }: RunOptions, work: () =
     return await work();
   } catch (cause) {
     if (!signal?.aborted) throw cause;
-    const message = `Stopped before a step was done. Go on with: graft finetune --resume ${run.path}`;
+    const message = `Stopped before a step was done. Go on with: ${run.resumption}`;
     throw new RunError('run/aborted', message, { cause, details: { run: run.path } });
   }
 }
 
 /** Has batch normalization meet the pictures of the first epoch, as it will in training, where the run wants that. */
 export function recalibrateRun(
-  { run, sessions, workers }: { run: RunFolder; sessions: RunSessions; workers: number | PictureWorkers | undefined },
-  preprocessing: Preprocessing,
-  { splits: { train } }: RunDataset,
+  { run, sessions }: { run: RunFolder; sessions: RunSessions },
+  task: RunTask,
   options: RunOptions,
 ): Promise<void> {
   return beforeSteps(run, options, async () => {
     const { batchSize, seed } = run.record;
-    const to = Math.min(recalibrationBatches, stepsPerEpoch(train.labels.length, batchSize));
-    const count = Math.min(to * batchSize, train.labels.length);
-    const size = pictureSize(sessions.weights.graph);
-    const reading = { size, preprocessing, batchSize, seed, to, ...(workers !== undefined && { workers }) };
+    const { train } = task.counts;
+    const to = Math.min(recalibrationBatches, stepsPerEpoch(train, batchSize));
+    const count = Math.min(to * batchSize, train);
     async function* batches() {
-      for await (const batch of trainingBatches(train, reading)) {
+      for await (const batch of task.batches({ batchSize, seed, to })) {
         options.signal?.throwIfAborted();
         yield batch;
       }
@@ -47,14 +43,24 @@ export function recalibrateRun(
 /** What the frozen part gives of both splits, computed where it is not known yet. */
 export async function prepareFeatures(
   { run, cache }: { run: RunFolder; cache: FeatureCache },
-  { splits }: RunDataset,
+  task: RunTask,
   options: RunOptions,
-): Promise<{ train: FeatureSource; test: FeatureSource }> {
+): Promise<{ train: FeatureSource; test?: FeatureSource }> {
   const { onEvent, signal } = options;
-  const prepare = (name: 'train' | 'test') => {
-    const count = splits[name].labels.length;
+  const prepare = (name: 'train' | 'test', pictures: PreparedSplit) => {
+    const { count } = pictures;
     const onProgress = (done: number) => onEvent?.({ type: 'features', split: name, done, count });
-    return cache.prepare(splits[name], { onProgress, ...(signal && { signal }) });
+    return cache.prepare(pictures, { onProgress, ...(signal && { signal }) });
   };
-  return beforeSteps(run, options, async () => ({ train: await prepare('train'), test: await prepare('test') }));
+  return beforeSteps(run, options, async () => {
+    const { train, test } = task.prepared;
+    return { train: await prepare('train', train), ...(test && { test: await prepare('test', test) }) };
+  });
+}
+
+/** What the steps need to know of the whole of `train`. */
+export function prepareTask(run: RunFolder, task: RunTask, options: RunOptions): Promise<void> {
+  const { onEvent, signal } = options;
+  const onProgress = (done: number, count: number) => onEvent?.({ type: 'counting', done, count });
+  return beforeSteps(run, options, async () => task.prepare?.({ onProgress, ...(signal && { signal }) }));
 }

@@ -1,7 +1,6 @@
-import { elementCount, type Split, type ValueRange } from '@graftjs/core';
-import { evaluationBatches } from './batches.js';
-import { pictureSize } from './check-inputs.js';
-import type { Classifier, EvaluateOptions } from './evaluate.js';
+import { elementCount, type Session, type ValueRange } from '@graftjs/core';
+import type { ExportPictures } from './export-pictures.js';
+import type { Watching } from './run-task.js';
 
 /** Bytes of the values that are had at once. */
 const mostBytes = 2 ** 28;
@@ -16,26 +15,26 @@ function widen({ min, max }: ValueRange, values: Float32Array): ValueRange {
   return { min: low, max: high };
 }
 
-/** The least and the largest value that each of some nodes has on the pictures of a split. */
+/** The least and the largest value that each of some nodes has on pictures. */
 export async function calibrate(
-  session: Classifier,
+  session: Pick<Session, 'graph' | 'predict'>,
   nodes: readonly string[],
-  split: Split,
-  { signal, onProgress, batchSize = 32, ...batching }: EvaluateOptions,
+  pictures: ExportPictures,
+  batchSize: number,
+  { signal, onProgress }: Watching = {},
 ): Promise<Map<string, ValueRange>> {
   const shapes = new Map(session.graph.nodes.map(({ name, shape }) => [name, shape]));
   const bytes = nodes.reduce((sum, name) => sum + Float32Array.BYTES_PER_ELEMENT * elementCount(shapes.get(name)!), 0);
   const atOnce = Math.max(1, Math.min(batchSize, Math.floor(mostBytes / bytes)));
   const none: ValueRange = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
   const ranges = new Map<string, ValueRange>(nodes.map((name) => [name, none]));
-  const size = pictureSize(session.graph);
   let done = 0;
-  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, batchSize: atOnce, size })) {
+  for await (const { inputs, count } of pictures.batches(atOnce)) {
     signal?.throwIfAborted();
-    const values = await session.predict(inputs, labels.length, nodes);
+    const values = await session.predict(inputs, count, nodes);
     for (const [name, found] of values) ranges.set(name, widen(ranges.get(name)!, found));
-    done += labels.length;
-    onProgress?.(done, split.labels.length);
+    done += count;
+    onProgress?.(done, pictures.count);
   }
   return ranges;
 }

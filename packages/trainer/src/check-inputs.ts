@@ -1,4 +1,4 @@
-import { DataError, elementCount, formatShape, type Graph, type Split, UsageError } from '@graftjs/core';
+import { DataError, formatShape, type Graph, type MaskSplit, type Split, UsageError } from '@graftjs/core';
 
 /**
  * Height and width of the pictures that a graph takes.
@@ -16,7 +16,7 @@ export function pictureSize({ name, input }: Graph): number {
 
 /** Refuses (`UsageError` `usage/classes`) names of classes that are not as many as the network's outputs. */
 export function checkClasses(graph: Graph, classes: readonly string[]): void {
-  const outputs = elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
+  const outputs = graph.nodes.find(({ name }) => name === graph.output)!.shape.at(-1)!;
   if (outputs === classes.length) return;
   throw new UsageError(
     'usage/classes',
@@ -25,12 +25,17 @@ export function checkClasses(graph: Graph, classes: readonly string[]): void {
   );
 }
 
+/** How many pictures a split has. */
+export const countOf = (split: Split | MaskSplit): number => ('labels' in split ? split.labels.length : split.count);
+
 /** Refuses (`DataError`) a split without pictures (`data/empty-split`) or with a label that is no class (`data/label`). */
-export function checkSplit(name: string, split: Split, classes: readonly string[]): void {
-  const { labels } = split;
-  if (labels.length === 0) {
+export function checkSplit(name: string, split: Split | MaskSplit, classes: readonly string[]): void {
+  if (countOf(split) === 0) {
     throw new DataError('data/empty-split', `${name} has no pictures. Look at the data set's folder and its limits.`);
   }
+  // The labels of masks are not known before these are read.
+  if (!('labels' in split)) return;
+  const { labels } = split;
   const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
   if (wrong >= 0) {
     throw new DataError(

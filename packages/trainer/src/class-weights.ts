@@ -1,7 +1,10 @@
-import { pick } from '@graftjs/core';
+import { pick, UsageError } from '@graftjs/core';
 
-/** `none`: 1 each. `balanced`: by inverse frequency. Or weights by the names of classes; those not named have 1. */
-export type ClassWeights = 'none' | 'balanced' | Readonly<Record<string, number>>;
+/**
+ * `none`: 1 each. `balanced`: by inverse frequency. `median`: by median frequency, for pixels. Or weights by the names of classes;
+ * those not named have 1.
+ */
+export type ClassWeights = 'none' | 'balanced' | 'median' | Readonly<Record<string, number>>;
 
 /**
  * How much a picture of each class counts in the loss. With `balanced`, `pictures / (classes * pictures of the class)`: every
@@ -9,7 +12,7 @@ export type ClassWeights = 'none' | 'balanced' | Readonly<Record<string, number>
  * @param classes names, in the order of labels
  * @param labels of the training split
  * @returns undefined where all are 1
- * @throws UsageError `usage/unknown-name` for a name that is no class
+ * @throws UsageError `usage/unknown-name` for a name that is no class, `usage/class-weights` for `median`
  */
 export function resolveClassWeights(
   setting: ClassWeights,
@@ -17,6 +20,13 @@ export function resolveClassWeights(
   labels: Int32Array,
 ): Float32Array | undefined {
   if (setting === 'none') return undefined;
+  if (setting === 'median') {
+    throw new UsageError(
+      'usage/class-weights',
+      "The class weights are 'median', which is for pixels, and the data set tells a class a picture. Accepted: 'none', " +
+        "'balanced', or weights by the names of classes.",
+    );
+  }
   if (setting === 'balanced') {
     const counts = new Float64Array(classes.length);
     for (const label of labels) counts[label]! += 1;

@@ -15,7 +15,8 @@ const absolute = 0.1;
 /** So many standard errors of the mean difference are put down to the choice of pictures. */
 const errors = 2;
 
-function crossEntropy(logits: Float32Array, label: number): number {
+/** Softmax cross-entropy of one example. */
+export function crossEntropy(logits: Float32Array, label: number): number {
   let largest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) if (logit > largest) largest = logit;
   let sum = 0;
@@ -42,9 +43,14 @@ export class ModeComparer {
     const row = (logits: Float32Array, index: number) =>
       logits.subarray(index * this.#classes, (index + 1) * this.#classes);
     for (const [index, label] of labels.entries()) {
-      this.#training.push(crossEntropy(row(training, index), label));
-      this.#inference.push(crossEntropy(row(inference, index), label));
+      this.addLosses(crossEntropy(row(training, index), label), crossEntropy(row(inference, index), label));
     }
+  }
+
+  /** The same of one picture whose losses are known. */
+  addLosses(training: number, inference: number): void {
+    this.#training.push(training);
+    this.#inference.push(inference);
   }
 
   /** Of what was added, which must be something. */

@@ -24,7 +24,8 @@ import type { PictureWorkers } from './picture-workers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { restoreVariables } from './restore.js';
 import { type CheckpointConfig, type CheckpointConfigInput, parseCheckpointConfig } from './run-config.js';
-import { buildGraph, findDataset } from './run-parts.js';
+import { findDataset } from './run-data.js';
+import { buildGraph } from './run-model.js';
 import { openStartingWeights } from './starting-weights.js';
 
 /** What an evaluation needs of its surroundings. */

@@ -1,7 +1,7 @@
 import type { GraftError, Graph, Normalization, OpenDataset, RestoreRow } from '@graftjs/core';
 import type { ModeComparison } from './compare-modes.js';
-import type { Evaluation } from './metrics.js';
 import type { RunRecord } from './run-config.js';
+import type { RunEvaluation } from './run-task.js';
 import type { Translation } from './translate-names.js';
 
 /** A frozen part of the network from the pictures on, which need not be computed in every step. */
@@ -14,8 +14,16 @@ export interface FrozenPrefix {
   readonly reason?: string;
 }
 
-/** What a run tells while it goes on: `restored` and `unreadable` come before `start`, all others after it. */
+/** What a run tells while it goes on: `stage`, `restored` and `unreadable` come before `start`, all others after it. */
 export type RunEvent =
+  /** A stage of several begins, which is a run of its own. */
+  | {
+      readonly type: 'stage';
+      readonly model: string;
+      /** From 0 up. */
+      readonly index: number;
+      readonly count: number;
+    }
   /** The plan of what the weights are restored from, before it is done: a row for each variable. */
   | {
       readonly type: 'restored';
@@ -45,6 +53,8 @@ export type RunEvent =
   | ({ readonly type: 'frozen' } & FrozenPrefix)
   /** Batch normalization's statistics are computed anew, before the first step. */
   | { readonly type: 'recalibrating'; readonly done: number; readonly count: number }
+  /** The pixels of the classes are counted, for their weights. */
+  | { readonly type: 'counting'; readonly done: number; readonly count: number }
   /** The features of that part, as they are computed or found. */
   | { readonly type: 'features'; readonly split: 'train' | 'test'; readonly done: number; readonly count: number }
   | {
@@ -54,7 +64,7 @@ export type RunEvent =
       readonly totalSteps: number;
       /** 1 for the first. */
       readonly epoch: number;
-      /** Softmax cross-entropy, the mean over the step's pictures, with class weights and smoothed labels. */
+      /** Softmax cross-entropy, the mean over the step's pictures or labelled pixels, with class weights and smoothed labels. */
       readonly loss: number;
       /** With the losses of auxiliary outputs and weight decay. */
       readonly totalLoss: number;
@@ -62,13 +72,15 @@ export type RunEvent =
       /** From the wait for the first batch to the end of the update. */
       readonly imagesPerSecond: number;
     }
-  /** An evaluation's progress, after each batch. */
+  /** The network takes nearly all pixels of other classes for this one; looked for every 50 steps. */
+  | { readonly type: 'stalled'; readonly step: number; readonly epoch: number; readonly class: string }
+  /** An evaluation's progress, after each batch or picture. */
   | { readonly type: 'evaluating'; readonly step: number; readonly done: number; readonly count: number }
   | {
       readonly type: 'evaluation';
       readonly step: number;
       readonly epoch: number;
-      readonly result: Evaluation;
+      readonly result: RunEvaluation;
       /** Where training normalizes by the batch: whether that and use come to the same, on the last step's pictures. */
       readonly modes?: ModeComparison;
       /** Whether it is better than all before it. */

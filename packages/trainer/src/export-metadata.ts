@@ -1,21 +1,20 @@
-import type { Graph, Preprocessing } from '@graftjs/core';
-import type { Scores } from './metrics.js';
-import type { OpenRun } from './open-run.js';
+import type { ExportTask } from './export-task.js';
+import { type RunScores, scoresOf } from './run-task.js';
 
 /** What an exported file is to say of itself, besides what every run has. */
 export interface ExportFacts {
   readonly precision: string;
   /** Of the file on `test`, where they are known. */
-  readonly scores?: Scores;
+  readonly scores?: RunScores;
   /** Of the network as it was trained, where the file has its numbers rounded. */
-  readonly original?: Scores;
+  readonly original?: RunScores;
   readonly licence?: string;
 }
 
 /** How a picture becomes what the network takes, for programs. */
-function describePreprocessing({ input }: Graph, { name, describe }: Preprocessing): Record<string, unknown> {
-  const [height, width, channels] = input.shape;
-  const steps = describe?.(height!);
+function describePreprocessing({ graph, preprocessing }: ExportTask): Record<string, unknown> {
+  const { name, steps } = preprocessing;
+  const [height, width, channels] = graph.input.shape;
   return {
     name,
     height,
@@ -26,20 +25,18 @@ function describePreprocessing({ input }: Graph, { name, describe }: Preprocessi
   };
 }
 
-const scoresOf = ({ count, top1, top5, loss }: Scores) => ({ split: 'test', count, top1, top5, loss });
-
 /** The metadata of a file: names, and texts; those of several parts are JSON. */
-export function exportMetadata(run: OpenRun, facts: ExportFacts): Map<string, string> {
-  const { graph, config, classes, preprocessing, step } = run;
+export function exportMetadata(task: ExportTask, facts: ExportFacts): Map<string, string> {
+  const { config, classes, step } = task.run;
   const { precision, scores, original, licence } = facts;
   const entries: [name: string, value: unknown][] = [
-    ['model', graph.name],
+    ['model', task.graph.name],
     ['labels', classes],
-    ['preprocessing', describePreprocessing(graph, preprocessing)],
+    ['preprocessing', describePreprocessing(task)],
     ['precision', precision],
     ['training', { dataset: config.dataset.name, step }],
-    ['metrics', scores && scoresOf(scores)],
-    ['original_metrics', original && scoresOf(original)],
+    ['metrics', scores && { split: 'test', ...scoresOf(scores) }],
+    ['original_metrics', original && { split: 'test', ...scoresOf(original) }],
     ['licence', licence],
   ];
   const given = entries.filter(([, value]) => value !== undefined);

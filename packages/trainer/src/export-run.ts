@@ -5,34 +5,33 @@ import {
   type Exporter,
   type ExportPrecision,
   type FileSystem,
+  type PairOption,
+  pair,
   pick,
   registry,
-  type Split,
   UsageError,
   type ValueRange,
 } from '@graftjs/core';
-import { limitSplit } from './batches.js';
 import { calibrate } from './calibrate.js';
-import { checkExported, classifierOf } from './check-exported.js';
-import type { Difference } from './compare-predictions.js';
+import { checkExported } from './check-exported.js';
+import { pictureSize } from './check-inputs.js';
+import { closingAll } from './closing-all.js';
 import { withDraftFolder, writingTo } from './draft-folder.js';
-import { evaluate } from './evaluate.js';
 import { type ExportFacts, exportMetadata } from './export-metadata.js';
-import { type ExportStage, predictAll, type StageOptions, stageOptions } from './export-stages.js';
+import { type ExportStage, predictAll, type StageOptions, watchingOf } from './export-stages.js';
+import { classifierExport, type ExportDifference, type ExportTask } from './export-task.js';
 import type { Scores } from './metrics.js';
-import { type OpenRun, type OpenRunOptions, openRun } from './open-run.js';
-import type { RunDataset } from './run-parts.js';
-
-/** Pictures of `test` that every file is compared on. */
-const comparedPictures = 64;
-
-/** Pictures of `train` that show what range the values have. */
-const calibrationPictures = 128;
+import { type OpenRunOptions, openRun, runTarget } from './open-run.js';
+import { type RunScores, scoresOf } from './run-task.js';
+import { openMaskRun } from './segmentation/open-mask-run.js';
+import { segmenterExport } from './segmentation/segmenter-export.js';
 
 /** What is exported, and where to. */
 export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   /** The file; it is replaced where it is there. Its ending says what kind it is: `.onnx`. */
   readonly out: string;
+  /** Height and width in pixels of the pictures that the file takes, where the network tells the class of each pixel. Default: the run's. */
+  readonly size?: PairOption;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
   /** What users of the file may do, in few words; the file tells it. Default: it says nothing of it. */
@@ -40,19 +39,19 @@ export interface ExportRunOptions extends OpenRunOptions, StageOptions {
 }
 
 /** What was exported. */
-export interface ExportResult {
+export interface ExportResult<M extends RunScores = Scores> {
   /** All that was written, the file itself last. */
   readonly files: readonly { readonly path: string; readonly bytes: number }[];
   readonly precision: string;
   /** The step that the weights are of. */
   readonly step: number;
-  /** How many pictures the file was compared on, and how far it is from the network at most; see `Difference`. */
+  /** How many pictures the file was compared on, and how far it is from the network at most; see `Difference`, `MaskDifference`. */
   readonly compared: number;
   readonly difference: number;
   /** Of the file on `test`: measured where numbers are rounded, else as the run has it, if it has evaluated these weights. */
-  readonly scores?: Scores;
+  readonly scores?: M;
   /** Of the network as it was trained, where numbers are rounded. */
-  readonly original?: Scores;
+  readonly original?: M;
 }
 
 function findExporter(out: string, container: Container): Exporter {
@@ -76,30 +75,23 @@ function precisionOf({ precisions }: Exporter, name: string | undefined): Export
 
 /** What is to be known of the network before the file is written; then its session is not needed any more. */
 interface Reference {
-  /** Of the pictures that are compared. */
-  readonly logits: Float32Array;
+  /** Of the pictures that are compared, batch by batch. */
+  readonly logits: readonly Float32Array[];
   readonly ranges?: ReadonlyMap<string, ValueRange>;
-  readonly original?: Scores;
+  readonly original?: RunScores;
 }
 
-async function takeReference(
-  run: OpenRun,
-  data: RunDataset,
-  compared: Split,
-  precision: ExportPrecision,
-  options: ExportRunOptions,
-): Promise<Reference> {
-  const { session, graph, classes } = run;
-  const stage = (name: ExportStage) => stageOptions(run, options, name);
+async function takeReference(task: ExportTask, precision: ExportPrecision, options: StageOptions): Promise<Reference> {
+  const { session, graph, compared, calibration, run } = task;
+  const { batchSize } = run.config;
+  const watching = (stage: ExportStage) => watchingOf(options, stage);
   const logitsOf = async (inputs: Uint8Array, count: number) =>
     (await session.predict(inputs, count)).get(graph.output)!;
-  const logits = await predictAll(graph, logitsOf, compared, classes.length, stage('running the network'));
+  const logits = await predictAll(logitsOf, compared, batchSize, watching('running the network'));
   const nodes = precision.ranged?.(graph);
   if (!nodes) return { logits };
-  const { train, test } = data.splits;
-  const calibration = limitSplit(train, calibrationPictures, run.config.seed);
-  const ranges = await calibrate(session, nodes, calibration, stage('finding ranges'));
-  return { logits, ranges, original: await evaluate(session, test, classes, stage('evaluating')) };
+  const ranges = await calibrate(session, nodes, calibration, batchSize, watching('finding ranges'));
+  return { logits, ranges, original: scoresOf(await task.evaluateNetwork(watching('evaluating'))) };
 }
 
 /** What the user has stopped is a coded error like any other. */
@@ -128,20 +120,18 @@ async function putInPlace(
 /** Writes the file into the draft's folder, tries it, and puts it in place. */
 async function exportTo(
   draft: string,
-  run: OpenRun,
-  data: RunDataset,
+  task: ExportTask,
   exporter: Exporter,
   precision: ExportPrecision,
   options: ExportRunOptions,
-): Promise<ExportResult> {
+): Promise<ExportResult<RunScores>> {
   const { files, out, licence } = options;
-  const { graph, classes, step } = run;
-  const compared = limitSplit(data.splits.test, comparedPictures, run.config.seed);
-  const { logits, ranges, original } = await takeReference(run, data, compared, precision, options);
+  const { graph, run, compared } = task;
+  const { logits, ranges, original } = await takeReference(task, precision, options);
   // From here on the weights are read from the disk, so that they are not in memory twice.
   await run.close();
   const path = `${draft}/${out.replace(/^.*[/\\]/, '')}`;
-  const description = `${graph.name} for ${classes.length} classes of ${run.config.dataset.name}, as ${precision.name}, written by Graft`;
+  const description = `${graph.name} for ${run.classes.length} classes of ${run.config.dataset.name}, as ${precision.name}, written by Graft`;
   const variables = await run.openVariables();
   let names: readonly string[];
   try {
@@ -153,44 +143,73 @@ async function exportTo(
   }
   options.signal?.throwIfAborted();
   const file = await exporter.open(path);
-  let difference: Difference;
-  let scores: Scores | undefined = run.scores;
+  let difference: ExportDifference;
+  let scores: RunScores | undefined = run.scores && scoresOf(run.scores);
   try {
-    difference = await checkExported(run, file, precision, compared, logits, out, options);
-    if (original) {
-      const stage = stageOptions(run, options, 'evaluating the file');
-      scores = await evaluate(classifierOf(graph, file), data.splits.test, classes, stage);
-    }
+    difference = await checkExported(task, file, precision, logits, out, options);
+    if (original) scores = scoresOf(await task.evaluateFile(file, watchingOf(options, 'evaluating the file')));
   } finally {
     await file.close();
   }
   const known = { ...(scores && { scores }), ...(original && { original }) };
   options.signal?.throwIfAborted();
   const facts: ExportFacts = { precision: precision.name, ...known, ...(licence !== undefined && { licence }) };
-  await writingTo(out, () => exporter.annotate(path, exportMetadata(run, facts), files));
+  await writingTo(out, () => exporter.annotate(path, exportMetadata(task, facts), files));
   return {
     files: await putInPlace(draft, names, out, files),
     precision: precision.name,
-    step,
-    compared: compared.labels.length,
+    step: run.step,
+    compared: compared.count,
     difference: difference.share,
     ...known,
   };
 }
 
-/**
- * Writes what a run has trained, with its moving averages where it keeps them, as a file for other programs: pictures in,
- * probabilities of the classes out. The file is run on pictures of the run's `test` and compared with the network before it
- * is put in place; what was there stays until then, and stays for good where anything fails. The run is only read. Where the
- * precision rounds numbers, ranges of values come from pictures of `train`, and network and file are evaluated on all of `test`.
- * @throws UsageError `usage/out`, `usage/unknown-name`; ExportError `export/differs`, `export/cannot-write`,
- * `export/aborted`, and what the exporter throws; what `openRun` and `openDataset` throw
- */
-export async function exportRun(
+/** Does some work with what a run has trained and its data. */
+async function withTask<T>(
   folder: string,
   container: Container,
   options: ExportRunOptions,
-): Promise<ExportResult> {
+  work: (task: ExportTask) => Promise<T>,
+): Promise<T> {
+  const { workers, size } = options;
+  return closingAll(async (closing) => {
+    if ((await runTarget(folder, container, options)) === 'masks') {
+      const run = await openMaskRun(folder, container, options);
+      closing.push(() => run.close());
+      const data = await run.openDataset();
+      closing.push(() => data.close());
+      const [height, width] = pair(size ?? pictureSize(run.graph));
+      return work(await segmenterExport(run, data, { height, width }));
+    }
+    if (size !== undefined) {
+      throw new UsageError(
+        'usage/size',
+        "A size is for networks that tell the class of each pixel; of others the file takes pictures of the run's own size.",
+      );
+    }
+    const run = await openRun(folder, container, options);
+    closing.push(() => run.close());
+    const data = await run.openDataset();
+    closing.push(() => data.close());
+    return work(classifierExport(run, data, workers));
+  });
+}
+
+/**
+ * Writes what a run has trained, with its moving averages where it keeps them, as a file for other programs: pictures in,
+ * probabilities of the classes out, or the class of each pixel. The file is run on pictures of the run's `test` and compared with the network before it
+ * is put in place; what was there stays until then, and stays for good where anything fails. The run is only read. Where the
+ * precision rounds numbers, ranges of values come from pictures of `train`, and network and file are evaluated on all of `test`.
+ * @typeParam M what the network is measured by: `MaskScores` for one that tells the class of each pixel
+ * @throws UsageError `usage/out`, `usage/unknown-name`; ExportError `export/differs`, `export/cannot-write`,
+ * `export/aborted`, and what the exporter throws; what `openRun` and `openDataset` throw
+ */
+export async function exportRun<M extends RunScores = Scores>(
+  folder: string,
+  container: Container,
+  options: ExportRunOptions,
+): Promise<ExportResult<M>> {
   const { files, out } = options;
   const exporter = findExporter(out, container);
   const precision = precisionOf(exporter, options.precision);
@@ -200,17 +219,10 @@ export async function exportRun(
     });
   }
   try {
-    const run = await openRun(folder, container, options);
-    try {
-      const data = await run.openDataset();
-      try {
-        return await withDraftFolder(out, files, (draft) => exportTo(draft, run, data, exporter, precision, options));
-      } finally {
-        await data.close();
-      }
-    } finally {
-      await run.close();
-    }
+    const result = await withTask(folder, container, options, (task) =>
+      withDraftFolder(out, files, (draft) => exportTo(draft, task, exporter, precision, options)),
+    );
+    return result as ExportResult<M>;
   } catch (error) {
     throw checkStopped(options, error);
   }

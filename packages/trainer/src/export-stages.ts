@@ -1,9 +1,6 @@
-import type { Graph, Split } from '@graftjs/core';
-import { evaluationBatches } from './batches.js';
-import { pictureSize } from './check-inputs.js';
-import type { EvaluateOptions } from './evaluate.js';
-import type { OpenRun } from './open-run.js';
+import type { ExportPictures } from './export-pictures.js';
 import type { PictureWorkers } from './picture-workers.js';
+import type { Watching } from './run-task.js';
 
 /** What an export is at, in the order that it comes in. */
 export type ExportStage = 'running the network' | 'finding ranges' | 'evaluating' | 'comparing' | 'evaluating the file';
@@ -18,33 +15,28 @@ export interface StageOptions {
   readonly onProgress?: (stage: ExportStage, done: number, count: number) => void;
 }
 
-/** What one stage takes of them. */
-export function stageOptions(run: OpenRun, { workers, signal, onProgress }: StageOptions, stage: ExportStage) {
+/** How one stage is watched. */
+export function watchingOf({ signal, onProgress }: StageOptions, stage: ExportStage): Watching {
   return {
-    preprocessing: run.preprocessing,
-    batchSize: run.config.batchSize,
-    ...(workers !== undefined && { workers }),
     ...(signal && { signal }),
     ...(onProgress && { onProgress: (done: number, count: number) => onProgress(stage, done, count) }),
-  } satisfies EvaluateOptions;
+  };
 }
 
-/** What `predict` gives for every picture of a split, one after the other. */
-export async function predictAll(
-  graph: Graph,
-  predict: (inputs: Uint8Array, count: number) => Promise<Float32Array>,
-  split: Split,
-  classes: number,
-  { signal, onProgress, ...batching }: EvaluateOptions,
-): Promise<Float32Array> {
-  const count = split.labels.length;
-  const all = new Float32Array(count * classes);
+/** What `predict` gives for each batch of the pictures. */
+export async function predictAll<T>(
+  predict: (inputs: Uint8Array, count: number) => Promise<T>,
+  pictures: ExportPictures,
+  batchSize: number,
+  { signal, onProgress }: Watching,
+): Promise<T[]> {
+  const all: T[] = [];
   let done = 0;
-  for await (const { inputs, labels } of evaluationBatches(split, { ...batching, size: pictureSize(graph) })) {
+  for await (const { inputs, count } of pictures.batches(batchSize)) {
     signal?.throwIfAborted();
-    all.set(await predict(inputs as Uint8Array, labels.length), done * classes);
-    done += labels.length;
-    onProgress?.(done, count);
+    all.push(await predict(inputs, count));
+    done += count;
+    onProgress?.(done, pictures.count);
   }
   return all;
 }

@@ -1,16 +1,6 @@
-import {
-  elementCount,
-  type FileSystem,
-  type Graph,
-  type Preprocessing,
-  RunError,
-  type Session,
-  type Split,
-} from '@graftjs/core';
+import { elementCount, type FileSystem, type Graph, RunError, type Session } from '@graftjs/core';
 import type { FeatureSource } from './batches.js';
-import type { PictureWorkers } from './picture-workers.js';
 import { prefetched } from './prefetched.js';
-import { readPictures } from './read-pictures.js';
 import { hex, sha256 } from './sha256.js';
 
 /** Where features are kept between runs. */
@@ -27,11 +17,16 @@ export interface FeatureCacheParts {
   readonly session: Session;
   readonly files: FileSystem;
   readonly options: FeatureCacheOptions;
-  readonly preprocessing: Preprocessing;
   /** Height and width of the pictures. */
   readonly size: number;
-  /** See `BatchOptions`. */
-  readonly workers?: number | PictureWorkers;
+}
+
+/** A split's pictures as a network takes them. */
+export interface PreparedSplit {
+  /** How many there are. */
+  readonly count: number;
+  /** NHWC bytes of those at `indices`, one after the other. */
+  read(indices: Uint32Array): Promise<Uint8Array>;
 }
 
 /** Pictures in a file. */
@@ -80,11 +75,11 @@ export class FeatureCache {
    * @param onProgress called with the number of pictures done, cached or computed
    */
   async prepare(
-    split: Split,
+    split: PreparedSplit,
     options: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
   ): Promise<FeatureSource> {
     const names: string[] = [];
-    const count = split.labels.length;
+    const { count } = split;
     const load = (chunk: number) => this.#pictures(split, chunk * chunkPictures);
     for await (const inputs of prefetched(0, Math.ceil(count / chunkPictures), 1, load)) {
       options.signal?.throwIfAborted();
@@ -108,10 +103,10 @@ export class FeatureCache {
   }
 
   /** The pictures of the file that begins with picture `start`. */
-  #pictures(split: Split, start: number): Promise<Uint8Array> {
-    const count = Math.min(chunkPictures, split.labels.length - start);
+  #pictures(split: PreparedSplit, start: number): Promise<Uint8Array> {
+    const count = Math.min(chunkPictures, split.count - start);
     const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
-    return readPictures(split, indices, this.#parts);
+    return split.read(indices);
   }
 
   /** Makes sure that the file of these pictures is there and whole; gives its name. */
@@ -185,7 +180,7 @@ export class FeatureCache {
     }
   }
 
-  async #read(split: Split, names: readonly string[], indices: Uint32Array): Promise<Float32Array> {
+  async #read(split: PreparedSplit, names: readonly string[], indices: Uint32Array): Promise<Float32Array> {
     const features = new Float32Array(indices.length * this.#size);
     const bytes = new Uint8Array(features.buffer);
     const length = 4 * this.#size;

@@ -10,6 +10,7 @@ import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
 import { finetune, resume } from './finetune.js';
 import { initialValue } from './initializers.js';
+import type { Evaluation } from './metrics.js';
 import { openRun } from './open-run.js';
 import type { RunConfigInput } from './run-config.js';
 
@@ -152,7 +153,7 @@ describe('stopping early', () => {
       },
       shifted(),
     );
-    const evaluations = of('evaluation');
+    const evaluations = of('evaluation').map((event) => ({ ...event, result: event.result as Evaluation }));
     const scores = evaluations.map(({ result }) => result.top1);
     const best = evaluations[scores.indexOf(Math.max(...scores))]!;
     expect(result.metrics.top1).toBe(Math.max(...scores));

@@ -60,7 +60,7 @@ async function collect<T>(batches: AsyncIterable<T>): Promise<T[]> {
 }
 
 const preprocessing = createMaskPreprocessing(['crop', 'flip', 'scale']);
-const options = { size: 24, preprocessing, batchSize: 8, seed: 7, from: 1, to: 8 };
+const options = { size: 24, preprocessing, classes: 21, batchSize: 8, seed: 7, from: 1, to: 8 };
 const count = 21;
 
 describe('batches with masks', () => {
@@ -71,7 +71,7 @@ describe('batches with masks', () => {
     const expected = await collect(trainingBatches(labelled, plain));
     const batches = await collect(maskTrainingBatches(noiseSplit(count), { ...options, accumulate }));
     expect(batches.length).toBe(expected.length);
-    for (const [at, { inputs, masks, ...planned }] of batches.entries()) {
+    for (const [at, { inputs, masks, classWeights: _, ...planned }] of batches.entries()) {
       const { indices, step, epoch, endsStep, seed } = expected[at]!;
       expect(planned).toEqual({ indices, step, epoch, endsStep, seed });
       expect([inputs.length, masks.length]).toEqual([indices.length * 24 * 24 * 3, indices.length * 24 * 24]);

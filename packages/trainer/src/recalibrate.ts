@@ -1,4 +1,12 @@
-import { type BatchNormNode, type Engine, elementCount, type Graph, type TrainingOptions } from '@graftjs/core';
+import {
+  type Batch,
+  type BatchNormNode,
+  type Engine,
+  elementCount,
+  type Graph,
+  type MaskBatch,
+  type TrainingOptions,
+} from '@graftjs/core';
 import { batchNormsOf } from './batch-norm-policy.js';
 import { sgd } from './optimizers/gradient-descent.js';
 import type { Weights } from './weights.js';
@@ -6,11 +14,8 @@ import type { Weights } from './weights.js';
 /** So many batches of the first epoch are looked at, at most: of 32 pictures, 6,400. */
 export const recalibrationBatches = 200;
 
-/** Some pictures as a network takes them. */
-export interface RecalibrationBatch {
-  readonly inputs: Uint8Array | Float32Array;
-  readonly labels: Int32Array;
-}
+/** Some pictures as a network takes them, and which these are. */
+export type RecalibrationBatch = (Batch | MaskBatch) & { readonly indices: Uint32Array };
 
 /** The sums, over all places of all pictures, of a normalization's input and of its square, a channel each. */
 interface Sums {
@@ -79,13 +84,13 @@ export async function recalibrate(
   try {
     for (const { name } of graph.variables) session.write(name, weights.read(name));
     let pictures = 0;
-    for await (const { inputs, labels } of batches) {
-      await session.accumulate({ inputs, labels });
+    for await (const batch of batches) {
+      await session.accumulate(batch);
       for (const one of sums) {
         const { movingMean, movingVariance } = one.node;
-        addBatch(one, labels.length, session.read(movingMean), session.read(movingVariance));
+        addBatch(one, batch.indices.length, session.read(movingMean), session.read(movingVariance));
       }
-      pictures += labels.length;
+      pictures += batch.indices.length;
       onBatch?.(pictures);
     }
   } finally {

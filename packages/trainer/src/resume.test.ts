@@ -7,10 +7,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { remainsOf as remainsOfRun } from '../test/remains.js';
 import { colourSet, colourSplit, temporaryFolder, tinyConfig, tinyContainer } from '../test/tiny.js';
 import type { RunEvent } from './events.js';
-import { finetune, type RunResult, resume } from './finetune.js';
+import { finetune, resume } from './finetune.js';
 import { optimizers } from './optimizers/optimizers.js';
 import type { RunConfigInput } from './run-config.js';
 import type { RunOptions } from './run-options.js';
+import type { RunResult } from './start-run.js';
 
 /** All that draws or carries something over from step to step: 3 epochs of 7 steps, evaluations and saves at odds. */
 const config = {

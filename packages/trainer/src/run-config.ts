@@ -21,12 +21,15 @@ const object = <T extends z.ZodRawShape>(shape: T) =>
     error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : 'an object'),
   });
 
+/** What of a segmenter's transposed convolutions trains. */
+const learnedUpsamplings = ['none', 'inner', 'all'] as const;
+
 const regimeText = "'all', 'head', or a list of scopes that is not empty";
 const regime = z.union([z.literal(['all', 'head']), z.array(text).min(1, regimeText)], regimeText);
 
 const aboveZero = number('a number above 0', (value) => value > 0);
 
-const classWeightsText = "'none', 'balanced', or an object of numbers above 0 by the names of classes";
+const classWeightsText = "'none', 'balanced', 'median', or an object of numbers above 0 by the names of classes";
 
 const ofChannels = (accepted: string, fits: (value: number) => boolean) =>
   z
@@ -37,15 +40,23 @@ const ofChannels = (accepted: string, fits: (value: number) => boolean) =>
     .readonly();
 
 const shape = {
-  /** The backbone by name, and its options; what is left out is the backbone's own. */
+  /** The network by name, and its options; what is left out is the network's own. */
   model: object({
     name: text,
+    /** What a segmenter is built on. Default: its own. */
+    backbone: text.exactOptional(),
     head: text.exactOptional(),
     size: whole(1).exactOptional(),
     width: aboveZero.exactOptional(),
     /** To be compared with the data set, which says how many there are. */
     classes: whole(2).exactOptional(),
     dropout: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
+    /** Of a segmenter; see `SegmenterOptions`. */
+    denseChannels: whole(1).exactOptional(),
+    learnedUpsampling: z
+      .enum(learnedUpsamplings, learnedUpsamplings.map((which) => `'${which}'`).join(', '))
+      .exactOptional(),
+    scaledSkips: flag.exactOptional(),
     /** What pictures are normalized by. Default: as the checkpoint's source does it, by its names; else as the backbone does. */
     normalization: object({
       mean: ofChannels('a number from 0 to 255', (value) => value >= 0 && value <= 255),
@@ -70,6 +81,8 @@ const shape = {
     exclude: list.default([]),
     include: list.exactOptional(),
     ignoreMissing: flag.default(false),
+    /** Scopes of the network's variables that are called otherwise there, and how: `{ fcn_16s: 'fcn_32s' }`. */
+    scopes: z.record(text, text, 'an object of scopes by scope').exactOptional(),
     /** Whose names it has, where several would do; see `chooseNames`. */
     names: text.exactOptional(),
   }).exactOptional(),
@@ -89,15 +102,17 @@ const shape = {
   labelSmoothing: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).default(0),
   /** Keep moving averages of the weights, for evaluation and use; see `withMovingAverages`. Slim's are around 0.9999. */
   movingAverageDecay: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
-  /** How much pictures of each class count in the loss of the steps; see `resolveClassWeights`. */
-  classWeights: z.union([z.literal(['none', 'balanced']), z.record(text, aboveZero)], classWeightsText).default('none'),
+  /** How much pictures, or pixels, of each class count in the loss of the steps; see `resolveClassWeights`, `resolvePixelWeights`. */
+  classWeights: z
+    .union([z.literal(['none', 'balanced', 'median']), z.record(text, aboveZero)], classWeightsText)
+    .default('none'),
   /** The most that an element of the gradient, with weight decay, may be; as `tf.clip_by_value`. */
   clipValue: aboveZero.exactOptional(),
   /** The most that the norm of all gradients together may be, after that; as `tf.clip_by_global_norm`. */
   clipNorm: aboveZero.exactOptional(),
   /** What the learning rate is multiplied by, by the scope of the variables; the longest scope counts. */
   multipliers: z.record(text, aboveZero, 'an object of factors by scope').exactOptional(),
-  /** See `createPreprocessing`. */
+  /** See `createPreprocessing`, and for pictures with masks `createMaskPreprocessing`. */
   augment: list.default(['none']),
   batchSize: whole(1).default(32),
   /** Batches in a step: their gradients make one update, as those of a batch so many times as large would. */
@@ -110,7 +125,7 @@ const shape = {
   evalEvery: whole(1).exactOptional(),
   /** Save every so many steps, and at the end. Default: after each evaluation. */
   saveEvery: whole(1).exactOptional(),
-  /** Stop after so many evaluations without a better top1 than the best; that one's weights are the run's result. */
+  /** Stop after so many evaluations without a better top1, or mean IoU, than the best; that one's weights are the run's result. */
   earlyStop: whole(1).exactOptional(),
   /** For the order, augmentation, dropout and initial values. */
   seed: whole(0, 2 ** 32 - 1).default(0),

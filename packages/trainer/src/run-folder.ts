@@ -50,11 +50,13 @@ export class RunFolder {
   readonly path: string;
   readonly record: RunRecord;
   readonly #files: FileSystem;
+  readonly #whole: string;
 
-  private constructor(path: string, record: RunRecord, files: FileSystem) {
+  private constructor(path: string, record: RunRecord, files: FileSystem, whole = path) {
     this.path = path.replace(/(?<=.)\/+$/, '');
     this.record = record;
     this.#files = files;
+    this.#whole = whole;
   }
 
   /** The folder that the checkpoints are in. */
@@ -68,7 +70,12 @@ export class RunFolder {
 
   /** What to do where the run could not write any more. */
   get howToGoOn(): string {
-    return `Make room there, and go on with: graft finetune --resume ${this.path}`;
+    return `Make room there, and go on with: ${this.resumption}`;
+  }
+
+  /** The command that goes on with the run. */
+  get resumption(): string {
+    return `graft finetune --resume ${this.#whole}`;
   }
 
   /**
@@ -109,10 +116,13 @@ export class RunFolder {
     return lock;
   }
 
-  /** Writes the config into a folder, which must be free. */
-  static async create(path: string, record: RunRecord, files: FileSystem): Promise<RunFolder> {
+  /**
+   * Writes the config into a folder, which must be free.
+   * @param whole what is to be resumed, where the run is a part of something
+   */
+  static async create(path: string, record: RunRecord, files: FileSystem, whole?: string): Promise<RunFolder> {
     await expectFree(path, files);
-    const run = new RunFolder(path, record, files);
+    const run = new RunFolder(path, record, files, whole);
     await writing(path, elsewhere, async () => {
       await files.makeFolder(run.path);
       await files.write(`${run.path}/config.json`, [new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`)]);
@@ -124,7 +134,7 @@ export class RunFolder {
    * Opens a folder that has a run in it.
    * @throws RunError `run/no-run` where there is none, `run/config` where its config cannot be read
    */
-  static async open(path: string, files: FileSystem): Promise<RunFolder> {
+  static async open(path: string, files: FileSystem, whole?: string): Promise<RunFolder> {
     const config = `${path.replace(/\/+$/, '')}/config.json`;
     const found = await files.stat(config);
     if (found?.kind !== 'file') {
@@ -132,7 +142,7 @@ export class RunFolder {
         details: { path },
       });
     }
-    return new RunFolder(path, parseRunRecord(await readText(config, files), config), files);
+    return new RunFolder(path, parseRunRecord(await readText(config, files), config), files, whole);
   }
 
   /** Adds a line to the metrics. */

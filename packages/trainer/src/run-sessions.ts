@@ -20,8 +20,6 @@ import { defaultLimit, FeatureCache, type FeatureCacheOptions, featureBytes } fr
 import { withMovingAverages } from './moving-averages.js';
 import { resolveMultipliers } from './multipliers.js';
 import { optimizers } from './optimizers/optimizers.js';
-import type { PictureWorkers } from './picture-workers.js';
-import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { type RecalibrationBatch, recalibrate, recalibrationTraining } from './recalibrate.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
@@ -95,7 +93,6 @@ export async function openRunSessions(
   container: Container,
   pictures: readonly number[],
   { files, features: options, availableMemory }: Pick<RunOptions, 'files' | 'features' | 'availableMemory'>,
-  workers: number | PictureWorkers | undefined,
 ): Promise<RunSessions> {
   const engine = resolve(container, ENGINE, record.engine.name);
   const { weightDecay } = record;
@@ -137,21 +134,13 @@ export async function openRunSessions(
       );
       const prefix = await engine.open(split.prefix, where);
       const suffix = await engine.openTraining(split.suffix, training, where);
-      const preprocessing = createPreprocessing(record.augment);
       const weights = joinWeights(graph, prefix, suffix);
       return {
         session: countingDecayOf(prefix, suffix, training.optimizer.decoupledDecay ? 0 : weightDecay),
         weights,
         frozen,
         ...recalibrating(weights),
-        cache: new FeatureCache({
-          session: prefix,
-          files,
-          options,
-          preprocessing,
-          size: pictureSize(graph),
-          ...(workers !== undefined && { workers }),
-        }),
+        cache: new FeatureCache({ session: prefix, files, options, size: pictureSize(graph) }),
         async close() {
           await suffix.close();
           await prefix.close();

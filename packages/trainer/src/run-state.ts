@@ -5,15 +5,22 @@ import { hex, sha256 } from './sha256.js';
 
 const count = z.int().min(0);
 const modes = z.strictObject({ trainingLoss: z.number(), inferenceLoss: z.number(), part: z.boolean() });
-const scores = z.strictObject({
-  step: count,
-  count,
-  loss: z.number(),
-  top1: z.number(),
-  top5: z.number(),
-  /** See `ModeComparison`: where training normalizes by the batch. */
-  modes: modes.exactOptional(),
-});
+const share = z.number().nullable();
+/** See `ModeComparison`: where training normalizes by the batch. */
+const comparison = { modes: modes.exactOptional() };
+const scores = z.union([
+  z.strictObject({ step: count, count, loss: z.number(), top1: z.number(), top5: z.number(), ...comparison }),
+  z.strictObject({
+    step: count,
+    count,
+    pixels: count,
+    pixelAccuracy: share,
+    meanAccuracy: share,
+    meanIou: share,
+    frequencyWeightedIou: share,
+    ...comparison,
+  }),
+]);
 
 const runState = z.strictObject({
   /** Updates done. */
@@ -24,7 +31,7 @@ const runState = z.strictObject({
   loss: z.number(),
   /** The last evaluation, and the step that it was made after. */
   evaluation: scores.nullable(),
-  /** The evaluation with the largest top1, the first of equal ones. */
+  /** The evaluation with the largest top1, or mean IoU; the first of equal ones. */
   best: scores.nullable(),
   /** Evaluations since the best. */
   evaluationsSinceBest: count,

@@ -4,7 +4,7 @@ import { DataError, RunError, voidLabel } from '@graftjs/core';
  * How well masks are predicted, over all pixels that are not void. Shares are 0 to 1; one whose denominator is empty is null
  * and counts in no mean.
  */
-export interface SegmentationScores {
+export interface MaskScores {
   /** Pictures. */
   readonly count: number;
   /** Pixels that are not void. */
@@ -17,6 +17,10 @@ export interface SegmentationScores {
   readonly meanIou: number | null;
   /** The mean of `iou` where each class counts by its share of the pixels. */
   readonly frequencyWeightedIou: number | null;
+}
+
+/** Scores, and what they are of each class. */
+export interface SegmentationScores extends MaskScores {
   /**
    * Intersection over union of each class: pixels that are of it and predicted as it / pixels that are either. Null for a class
    * that is neither in the truth nor predicted, 0 for one that is only predicted.

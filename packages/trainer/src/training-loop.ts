@@ -1,23 +1,14 @@
-import {
-  GraftError,
-  type Preprocessing,
-  RunError,
-  type Schedule,
-  type Split,
-  type TrainingSession,
-} from '@graftjs/core';
+import { GraftError, RunError, type Schedule, type TrainingSession } from '@graftjs/core';
 import { mixesBatch } from './batch-norm-policy.js';
-import { type FeatureSource, type TrainingBatch, trainingBatches } from './batches.js';
-import { pictureSize } from './check-inputs.js';
+import type { FeatureSource } from './batches.js';
 import { ModeComparer, type ModeComparison } from './compare-modes.js';
-import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
 import { firstNotFinite } from './first-not-finite.js';
 import { usingAverages } from './moving-averages.js';
-import type { PictureWorkers } from './picture-workers.js';
 import { stepsPerEpoch } from './plan-batches.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunState } from './run-state.js';
+import { qualityOf, type RunTask, type StepBatch, scoresOf } from './run-task.js';
 import type { Saver } from './saver.js';
 import type { Weights } from './weights.js';
 
@@ -28,20 +19,17 @@ export interface TrainingParts {
   /** What is saved: the session's, and those of a frozen part outside of it. */
   readonly weights: Weights;
   /** What the session takes instead of pictures. */
-  readonly features?: { readonly train: FeatureSource; readonly test: FeatureSource };
+  readonly features?: { readonly train: FeatureSource; readonly test?: FeatureSource };
   readonly saver: Saver;
   readonly schedule: Schedule;
-  readonly preprocessing: Preprocessing;
-  readonly train: Split;
-  readonly test: Split;
+  readonly task: RunTask;
   readonly totalSteps: number;
-  /** See `BatchOptions`. */
-  readonly workers?: number | PictureWorkers;
-  /** By label; default: 1 each. */
-  readonly classWeights?: Float32Array;
   readonly onEvent?: (event: RunEvent) => void;
   readonly signal?: AbortSignal;
 }
+
+/** Every so many steps it is looked at whether the network has fallen to one class. */
+const stallSteps = 50;
 
 /** Where a run is before its first step. */
 export function initialState(seed: number): RunState {
@@ -73,17 +61,10 @@ export class TrainingLoop {
    * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
    */
   async run(): Promise<RunState> {
-    const { run, weights, train, preprocessing, totalSteps, features, classWeights, workers } = this.#parts;
+    const { run, task, totalSteps, features } = this.#parts;
     const { batchSize, accumulate, seed } = run.record;
-    const size = pictureSize(weights.graph);
-    const steps = { from: this.#state.step, to: totalSteps };
-    const options = { size, preprocessing, batchSize, accumulate, seed, ...steps };
-    const optional = {
-      ...(features && { features: features.train }),
-      ...(classWeights && { classWeights }),
-      ...(workers !== undefined && { workers }),
-    };
-    const batches = trainingBatches(train, { ...options, ...optional });
+    const plan = { batchSize, accumulate, seed, from: this.#state.step, to: totalSteps };
+    const batches = task.batches({ ...plan, ...(features && { features: features.train }) });
     try {
       for (;;) {
         await this.#stopIfAborted();
@@ -105,7 +86,7 @@ export class TrainingLoop {
 
   #evaluationIsDue(step = this.#state.step): boolean {
     const { batchSize, accumulate, evalEvery } = this.#parts.run.record;
-    const every = evalEvery ?? stepsPerEpoch(this.#parts.train.labels.length, batchSize, accumulate);
+    const every = evalEvery ?? stepsPerEpoch(this.#parts.task.counts.train, batchSize, accumulate);
     return step > 0 && (step >= this.#parts.totalSteps || step % every === 0);
   }
 
@@ -126,20 +107,22 @@ export class TrainingLoop {
     return this.#isLast() || this.#stoppedEarly();
   }
 
-  async #step(batches: AsyncGenerator<TrainingBatch>): Promise<void> {
-    const { session, schedule, run, totalSteps, onEvent } = this.#parts;
+  async #step(batches: AsyncGenerator<StepBatch>): Promise<void> {
+    const { session, task, schedule, run, totalSteps, onEvent } = this.#parts;
     const started = performance.now();
     const learningRate = schedule(this.#state.step);
     const comparer = this.#comparesModes && this.#evaluationIsDue(this.#state.step + 1) ? this.#comparer() : undefined;
-    let batch: TrainingBatch;
+    let batch: StepBatch;
+    let logits: Float32Array;
     let [loss, auxiliaryLoss, pictures] = [0, 0, 0];
     do {
-      batch = (await batches.next()).value as TrainingBatch;
+      batch = (await batches.next()).value as StepBatch;
       const result = await session.accumulate(batch);
+      ({ logits } = result);
       loss += result.loss;
       auxiliaryLoss += result.auxiliaryLoss;
-      if (comparer) await this.#compare(comparer, batch, result.logits);
-      pictures += batch.labels.length;
+      if (comparer) await this.#compare(comparer, batch, logits);
+      pictures += batch.indices.length;
     } while (!batch.endsStep);
     const totalLoss = loss + auxiliaryLoss + session.decayLoss();
     if (!Number.isFinite(totalLoss)) throw this.#notFinite(`The loss is ${totalLoss}`, learningRate);
@@ -150,6 +133,16 @@ export class TrainingLoop {
     this.#state = { ...this.#state, step, epoch, loss };
     await run.appendMetrics({ type: 'step', step, epoch, loss, totalLoss, learningRate, imagesPerSecond });
     onEvent?.({ type: 'step', step, totalSteps, epoch, loss, totalLoss, learningRate, imagesPerSecond });
+    if (step % stallSteps === 0) await this.#lookForStall(task.collapsedTo?.(batch, logits));
+  }
+
+  async #lookForStall(label: number | undefined): Promise<void> {
+    if (label === undefined) return;
+    const { run, onEvent } = this.#parts;
+    const { step, epoch } = this.#state;
+    const name = run.record.classes[label]!;
+    await run.appendMetrics({ type: 'stalled', step, epoch, class: name });
+    onEvent?.({ type: 'stalled', step, epoch, class: name });
   }
 
   #comparer(): ModeComparer {
@@ -157,12 +150,12 @@ export class TrainingLoop {
   }
 
   /** Has the pictures of a batch run as in use, with the weights that they just trained with. */
-  async #compare(comparer: ModeComparer, { inputs, labels }: TrainingBatch, training: Float32Array): Promise<void> {
-    const { session, schedule } = this.#parts;
-    const inference = (await session.predict(inputs, labels.length)).get(session.graph.output)!;
+  async #compare(comparer: ModeComparer, batch: StepBatch, training: Float32Array): Promise<void> {
+    const { session, schedule, task } = this.#parts;
+    const inference = (await session.predict(batch.inputs, batch.indices.length)).get(session.graph.output)!;
     if (firstNotFinite(inference) >= 0)
       throw this.#notFinite('The network in use gives no numbers any more', schedule(this.#state.step));
-    comparer.add(training, inference, labels);
+    task.compareModes(comparer, batch, training, inference);
   }
 
   #notFinite(what: string, learningRate: number, cause?: unknown): RunError {
@@ -179,17 +172,11 @@ export class TrainingLoop {
   }
 
   async #evaluate(): Promise<void> {
-    const { run, session, test, preprocessing, schedule, features, workers, onEvent, signal } = this.#parts;
-    const { classes, batchSize } = run.record;
+    const { run, session, weights, task, schedule, features, onEvent, signal } = this.#parts;
     const { step, epoch, best, evaluationsSinceBest } = this.#state;
     const onProgress = (done: number, count: number) => onEvent?.({ type: 'evaluating', step, done, count });
-    const optional = {
-      ...(features && { features: features.test }),
-      ...(workers !== undefined && { workers }),
-      ...(signal && { signal }),
-    };
-    const options = { preprocessing, batchSize, onProgress, ...optional };
-    const evaluated = usingAverages(session, () => evaluate(session, test, classes, options));
+    const options = { onProgress, ...(features?.test && { features: features.test }), ...(signal && { signal }) };
+    const evaluated = usingAverages(session, () => task.evaluate(session, weights, options));
     const result = await evaluated.catch(async (error: unknown) => {
       if (GraftError.isInstance(error) && error.code === 'run/not-finite') {
         throw this.#notFinite('The network gives no numbers any more', schedule(step - 1), error);
@@ -198,10 +185,9 @@ export class TrainingLoop {
       await this.#stopIfAborted();
       throw error;
     });
-    const { count, loss, top1, top5 } = result;
     const modes = this.#modes && { modes: this.#modes };
-    const evaluation = { step, count, loss, top1, top5, ...modes };
-    const isBest = best === null || top1 > best.top1;
+    const evaluation = { step, ...scoresOf(result), ...modes };
+    const isBest = best === null || qualityOf(evaluation) > qualityOf(best);
     this.#state = {
       ...this.#state,
       evaluation,
@@ -246,7 +232,7 @@ export class TrainingLoop {
     onEvent?.({ type: 'stopped', step, reason: 'aborted' });
     throw new RunError(
       'run/aborted',
-      `Stopped after ${step} of ${this.#parts.totalSteps} steps. Go on with: graft finetune --resume ${run.path}`,
+      `Stopped after ${step} of ${this.#parts.totalSteps} steps. Go on with: ${run.resumption}`,
       { cause: signal.reason, details: { run: run.path, step } },
     );
   }

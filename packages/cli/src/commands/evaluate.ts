@@ -8,6 +8,8 @@ import {
   evaluate,
   evaluateCheckpoint,
   openRun,
+  runTarget,
+  type ViewOptions,
 } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
@@ -18,8 +20,10 @@ import { number, wholeNumber } from '../option-values.js';
 import { formatTable, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, formatShare, showRun, tellUnreadable } from '../run-progress.js';
+import { addViewOptions, viewOptionNames } from '../view-options.js';
+import { evaluateMaskRun, printMaskEvaluation } from './evaluate-masks.js';
 
-interface Options {
+interface Options extends ViewOptions {
   readonly split?: string;
   readonly device?: string;
   readonly model?: string;
@@ -35,11 +39,15 @@ interface Options {
   readonly engine?: string;
   readonly batchSize?: number;
   readonly workers?: number;
+  readonly sheet?: string;
   readonly json?: true;
 }
 
 /** What goes with a run, which has all else in its config. */
 const optionsOfRuns = ['split', 'device', 'json'];
+
+/** The same with one that tells the class of each pixel. */
+const optionsOfMaskRuns = [...viewOptionNames, 'sheet'];
 
 /** A matrix of more classes is too wide to be read. */
 const widestMatrix = 20;
@@ -134,22 +142,41 @@ async function evaluateNetwork(
   }).finally(() => workers?.close());
 }
 
+/** The options that were given and are not among these. */
+const givenBeside = (command: Command, names: readonly string[]): string[] =>
+  command.options
+    .filter((option) => !names.includes(option.attributeName()))
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map((option) => option.long ?? option.flags);
+
+/** Refuses what is for networks that tell the class of each pixel. */
+function checkWithoutMasks(command: Command): void {
+  const all = command.options.map((option) => option.attributeName());
+  const others = givenBeside(
+    command,
+    all.filter((name) => !optionsOfMaskRuns.includes(name)),
+  );
+  if (others.length === 0) return;
+  throw new UsageError(
+    'usage/masks-alone',
+    `${others.join(', ')} is for runs of networks that tell the class of each pixel. Leave it out.`,
+  );
+}
+
 /** Refuses with a run what its config says. */
 function checkWithRun(command: Command): void {
-  const others = command.options
-    .filter((option) => !optionsOfRuns.includes(option.attributeName()))
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  const others = givenBeside(command, [...optionsOfRuns, ...optionsOfMaskRuns]);
   if (others.length === 0) return;
   throw new UsageError(
     'usage/run-alone',
-    `A run is evaluated by its own config. Leave out ${others.map(({ long }) => long).join(', ')}; or leave out the run, to ` +
+    `A run is evaluated by its own config. Leave out ${others.join(', ')}; or leave out the run, to ` +
       'evaluate a checkpoint.',
   );
 }
 
 export function addEvaluate(program: Command): void {
   const wholeFromOne = wholeNumber(1);
-  program
+  const command = program
     .command('evaluate')
     .description('how well what a run has trained, or a network with a checkpoint, does on a data set')
     .argument('[run]', 'the folder of a run')
@@ -176,7 +203,12 @@ export function addEvaluate(program: Command): void {
       'threads that decode and prepare pictures (default: one a core, at most 8)',
       wholeNumber(0),
     )
-    .option('--json', 'print one JSON document: {split, count, loss, top1, top5, perClass, confusion, published?}')
+    .option('--sheet <file>', 'of masks: where the worst and the best pictures are drawn (default: in the run)')
+    .option(
+      '--json',
+      'print one JSON document: {split, count, loss, top1, top5, perClass, confusion, published?}; of masks: {split, count, ' +
+        'pixelAccuracy, meanAccuracy, meanIou, frequencyWeightedIou, iou, perClass, confusion, sheet}',
+    )
     .addHelpText(
       'after',
       `
@@ -186,6 +218,7 @@ Without a run, the classes of the data set are those of the published network by
 Examples:
   graft evaluate runs/flowers
   graft evaluate runs/flowers --split train --json
+  graft evaluate runs/streets --scales 0.75,1,1.25 --flip
   graft evaluate --model vgg_16 --checkpoint vgg_16 --dataset folder --data imagenet/val
   graft evaluate --model vgg_16 --width 0.25 --size 32 --classes 10 --preprocessing none --checkpoint vgg_16_quarter.ckpt \\
     --dataset cifar10`,
@@ -195,6 +228,14 @@ Examples:
       const { container } = await compose();
       const progress = new Progress();
       try {
+        if (folder !== undefined && (await runTarget(folder, container, { files: nodeFileSystem })) === 'masks') {
+          const result = await evaluateMaskRun(folder, options, container, progress);
+          progress.stop();
+          if (options.json) printJson(result);
+          else printMaskEvaluation(result);
+          return;
+        }
+        checkWithoutMasks(command);
         const result =
           folder === undefined
             ? await evaluateNetwork(options, container, progress)
@@ -206,4 +247,5 @@ Examples:
         progress.stop();
       }
     });
+  addViewOptions(command);
 }

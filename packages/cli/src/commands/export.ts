@@ -1,8 +1,9 @@
 import { nodeFileSystem } from '@graftjs/core/node';
-import { type ExportResult, exportRun } from '@graftjs/trainer';
+import { type ExportResult, exportRun, type RunScores, type RunTarget, runTarget } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
+import { pictureSize } from '../option-values.js';
 import { formatQuantity, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, tellUnreadable } from '../run-progress.js';
@@ -11,16 +12,24 @@ import { createStopSignal } from '../stop-signal.js';
 interface Options {
   readonly out: string;
   readonly precision?: string;
+  readonly size?: number | [height: number, width: number];
   readonly licence?: string;
   readonly device?: string;
   readonly json?: true;
 }
 
-function printResult({ files, precision, step, compared, difference, scores, original }: ExportResult): void {
+/** What differs by so much, of networks that tell the one or the other. */
+const compares: Record<RunTarget, string> = {
+  classes: 'logarithms of probabilities differ by',
+  masks: 'the classes of pixels are the same but where logits differ by less than',
+};
+
+function printResult(result: ExportResult<RunScores>, target: RunTarget): void {
+  const { files, precision, step, compared, difference, scores, original } = result;
   const sizes = files.map(({ path, bytes }) => `${path} (${formatQuantity(bytes, 'B')})`);
   print(
-    `${sizes.join(' and ')}: step ${step} as ${precision}. Compared with the network on ${compared} pictures: logarithms of ` +
-      `probabilities differ by ${difference.toPrecision(2)} of their scale at most.`,
+    `${sizes.join(' and ')}: step ${step} as ${precision}. Compared with the network on ${compared} pictures: ` +
+      `${compares[target]} ${difference.toPrecision(2)} of their scale at most.`,
   );
   if (!scores) return;
   if (original) print(`test, as trained: ${formatScores(original)}`);
@@ -37,6 +46,11 @@ export function addExport(program: Command): void {
       '--precision <name>',
       'float32 (the default), float16 or int8: smaller, and measured on the test pictures beside the original',
     )
+    .option(
+      '--size <px>',
+      "of masks: height and width of the pictures that the file takes, one number or HEIGHTxWIDTH (default: the run's)",
+      pictureSize,
+    )
     .option('--licence <text>', 'what users of the file may do, in few words: goes into its metadata')
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
     .option(
@@ -46,13 +60,14 @@ export function addExport(program: Command): void {
     .addHelpText(
       'after',
       `
-The file takes any number of pictures as bytes, [N, height, width, 3], and gives the probability of each class. Labels,
-preprocessing, scores and licence are in its metadata. Before it is put in place it is run on pictures of the data set, and
+The file takes any number of pictures as bytes, [N, height, width, 3], and gives the probability of each class, or where the
+network tells it the class of each pixel, [N, height, width]. Labels, preprocessing, scores and licence are in its metadata. Before it is put in place it is run on pictures of the data set, and
 compared with the network.
 
 Examples:
   graft export runs/flowers --out flowers.onnx
-  graft export runs/flowers --out flowers-int8.onnx --precision int8 --licence "CC BY 4.0"`,
+  graft export runs/flowers --out flowers-int8.onnx --precision int8 --licence "CC BY 4.0"
+  graft export runs/streets --out streets.onnx --size 360x480`,
     )
     .action(async (folder: string, options: Options) => {
       const { json, ...given } = options;
@@ -63,7 +78,8 @@ Examples:
       });
       const workers = startPictureWorkers();
       try {
-        const result = await exportRun(folder, container, {
+        const target = await runTarget(folder, container, { files: nodeFileSystem });
+        const result = await exportRun<RunScores>(folder, container, {
           ...given,
           files: nodeFileSystem,
           workers,
@@ -73,7 +89,7 @@ Examples:
         });
         progress.stop();
         if (json) printJson(result);
-        else printResult(result);
+        else printResult(result, target);
       } finally {
         progress.stop();
         release();

@@ -5,11 +5,14 @@ import {
   type BatchNormPolicy,
   batchNormPolicies,
   finetune,
+  finetuneStages,
   optimizers,
   parseRunConfig,
   type RunConfigInput,
   type RunOptions,
+  type RunScores,
   resume,
+  type Stage,
 } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
@@ -17,7 +20,7 @@ import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
-import { factors, list, number, ofChannels, wholeNumber } from '../option-values.js';
+import { factors, list, number, numbers, ofChannels, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
@@ -30,6 +33,11 @@ interface Options {
   readonly width?: number;
   readonly classes?: number;
   readonly dropout?: number;
+  readonly backbone?: string;
+  readonly denseChannels?: number;
+  readonly learnedUpsampling?: 'none' | 'inner' | 'all';
+  readonly scaledSkips?: true;
+  readonly stages?: string[];
   readonly mean?: [number, number, number];
   readonly deviation?: [number, number, number];
   readonly dataset?: string;
@@ -46,11 +54,11 @@ interface Options {
   readonly engine?: string;
   readonly device?: string;
   readonly optimizer?: string;
-  readonly learningRate?: number;
+  readonly learningRate?: number[];
   readonly schedule?: string;
   readonly weightDecay?: number;
   readonly labelSmoothing?: number;
-  readonly classWeights?: 'none' | 'balanced' | Record<string, number>;
+  readonly classWeights?: 'none' | 'balanced' | 'median' | Record<string, number>;
   readonly movingAverageDecay?: number;
   readonly clipValue?: number;
   readonly clipNorm?: number;
@@ -79,6 +87,10 @@ keep their averages and use them, gamma and beta may train. folded: and nothing 
 are computed anew on the training pictures before the first step, then kept. slim: all layers normalize by the batch and
 move their averages, frozen ones too.
 
+A network for segmentation (--model fcn_8s) is a head on a --backbone, and takes a data set with masks (--dataset voc). Of the
+pictures it gets squares of --size: with --augment crop parts of them as they are, else the whole picture made so small. Its
+own layers start anew where the checkpoint is a classifier's.
+
 What frozen layers make of the pictures is computed once and kept in the folder that GRAFT_CACHE names (default:
 ~/.cache/graft), up to 8 GiB.
 
@@ -88,6 +100,8 @@ Examples:
   graft finetune --model vgg_16 --head pooled --size 64 --dataset folder --data flowers --train head --epochs 5
   graft finetune --model vgg_16 --checkpoint vgg_16.ckpt --exclude vgg_16/fc8 --train vgg_16/fc8,vgg_16/fc7 \\
     --dataset cifar10 --data cifar-10-batches-bin --optimizer momentum --schedule exponential,steps=1000 --out runs/cifar
+  graft finetune --model fcn_8s --dataset voc --data VOCdevkit --checkpoint vgg_16 --size 256 --augment crop,flip \
+    --batch-size 2 --stages 32s,16s,8s --learning-rate 1e-4,3e-5,1e-5 --out runs/voc
   graft finetune --resume runs/cifar`;
 
 const wholeFromOne = wholeNumber(1);
@@ -104,6 +118,7 @@ function required<T>(value: T | undefined, option: string): T {
 /** What the options say; those that were not given are undefined, which the trainer takes for left out. */
 async function configOf(options: Options, container: Container): Promise<RunConfigInput> {
   const { model, head, size, width, classes, dropout, mean, deviation } = options;
+  const { backbone, denseChannels, learnedUpsampling, scaledSkips } = options;
   const { dataset, data, limitTrain, limitTest, corrupt } = options;
   const { checkpoint, exclude, ignoreMissing, names, train, engine, device } = options;
   if (checkpoint === undefined && (exclude || ignoreMissing || names !== undefined)) {
@@ -119,7 +134,10 @@ async function configOf(options: Options, container: Container): Promise<RunConf
   const start = checkpoint === undefined ? undefined : await findCheckpoint(checkpoint, container);
   const regime = train?.length === 1 && (train[0] === 'all' || train[0] === 'head') ? train[0] : train;
   return {
-    model: { name: required(model, '--model'), head, size, width, classes, dropout, normalization },
+    model: {
+      ...{ name: required(model, '--model'), head, size, width, classes, dropout, normalization },
+      ...{ backbone, denseChannels, learnedUpsampling, scaledSkips },
+    },
     dataset: {
       name: required(dataset, '--dataset'),
       folder: data === undefined ? required(await findData(dataset!, container), '--data') : resolve(data),
@@ -132,7 +150,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
     batchNorm: options.batchNorm,
     engine: { name: engine, device },
     optimizer: options.optimizer,
-    learningRate: options.learningRate,
+    learningRate: options.learningRate?.at(-1),
     schedule: options.schedule,
     weightDecay: options.weightDecay,
     labelSmoothing: options.labelSmoothing,
@@ -163,9 +181,27 @@ async function freeFolder({ model, dataset }: Options): Promise<string> {
   }
 }
 
+/** `32s` of `fcn_8s` is `fcn_32s`; whole names are taken as they are. */
+function stagesOf({ model = '', stages, learningRate: rates = [] }: Options): Stage[] | undefined {
+  const count = stages?.length ?? 1;
+  if (rates.length > 1 && rates.length !== count) {
+    throw new UsageError(
+      'usage/learning-rates',
+      `There are ${rates.length} learning rates and ${count} stages. Accepted: one rate, or one for each of --stages.`,
+    );
+  }
+  return stages?.map((name, index) => {
+    const learningRate = rates[index];
+    const whole = name.includes('_') ? name : model.replace(/[^_]*$/, name);
+    return { model: whole, ...(learningRate !== undefined && { learningRate }) };
+  });
+}
+
 async function start(options: Options, container: Container, running: RunOptions) {
+  const stages = stagesOf(options);
   const config = await configOf(options, container);
-  return finetune(config, container, { ...running, folder: options.out ?? (await freeFolder(options)) });
+  const where = { ...running, folder: options.out ?? (await freeFolder(options)) };
+  return stages ? finetuneStages(config, stages, container, where) : finetune<RunScores>(config, container, where);
 }
 
 function checkAlone(command: Command): void {
@@ -198,6 +234,20 @@ export function addFinetune(program: Command): void {
       '--dropout <share>',
       "what dropout drops (default: the network's own)",
       number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
+    )
+    .option('--backbone <name>', "what a network for segmentation is built on (default: the network's own)")
+    .option('--dense-channels <n>', "channels of its dense layers, fc6 and fc7 (default: the backbone's)", wholeFromOne)
+    .addOption(
+      new Option(
+        '--learned-upsampling <which>',
+        'which of its layers that enlarge scores train: all but the last (inner, the default), none, or all',
+      ).choices(['none', 'inner', 'all']),
+    )
+    .option('--scaled-skips', 'multiply finer features by small factors, for training all at once')
+    .option(
+      '--stages <names>',
+      'train several networks, each from the one before: 32s,16s,8s for --model fcn_8s; all are kept',
+      list,
     )
     .option(
       '--mean <r,g,b>',
@@ -241,8 +291,8 @@ export function addFinetune(program: Command): void {
     .option('--optimizer <name>', shown(Object.keys(optimizers).join(', '), defaults.optimizer))
     .option(
       '--learning-rate <rate>',
-      shown('the rate that the schedule starts from', defaults.learningRate),
-      number('a number above 0', (x) => x > 0),
+      shown('the rate that the schedule starts from, or one for each of --stages', defaults.learningRate),
+      numbers('numbers above 0', (x) => x > 0),
     )
     .option('--schedule <schedule>', shown('the learning rate over the run', defaults.schedule))
     .option(
@@ -257,8 +307,12 @@ export function addFinetune(program: Command): void {
     )
     .option(
       '--class-weights <weights>',
-      shown('none, balanced, or CLASS=WEIGHT,...: how much pictures count in the loss', defaults.classWeights),
-      (text) => (text === 'none' || text === 'balanced' ? text : factors(text)),
+      shown(
+        'none, balanced (by inverse frequency), median (by median frequency, of pixels), or CLASS=WEIGHT,...: how much ' +
+          'pictures or pixels count in the loss',
+        defaults.classWeights,
+      ),
+      (text) => (['none', 'balanced', 'median'].includes(text) ? text : factors(text)),
     )
     .option(
       '--clip-value <limit>',
@@ -280,7 +334,11 @@ export function addFinetune(program: Command): void {
       'keep moving averages of the weights, for evaluation and use (default: none)',
       number('a number from 0 to below 1', (x) => x >= 0 && x < 1),
     )
-    .option('--augment <names>', shown('none, flip, crop (or crop,flip), vgg or inception', defaults.augment), list)
+    .option(
+      '--augment <names>',
+      shown('none, flip, crop (or crop,flip), vgg or inception; with masks none, flip, crop, scale', defaults.augment),
+      list,
+    )
     .option('--batch-size <n>', shown('pictures in a batch', defaults.batchSize), wholeFromOne)
     .option('--accumulate <k>', shown('batches whose gradients make one step', defaults.accumulate), wholeFromOne)
     .option('--epochs <n>', shown('how often every picture is seen', defaults.epochs), wholeFromOne)
@@ -296,7 +354,7 @@ export function addFinetune(program: Command): void {
     )
     .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
     .option('--resume <run>', 'go on with a run, by its own config; no other option but --json goes with it')
-    .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics}')
+    .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics, stages?}')
     .addHelpText('after', examples)
     .action(async (options: Options, command: Command) => {
       if (options.resume !== undefined) checkAlone(command);
@@ -318,7 +376,7 @@ export function addFinetune(program: Command): void {
         const result =
           options.resume === undefined
             ? await start(options, container, running)
-            : await resume(options.resume, container, running);
+            : await resume<RunScores>(options.resume, container, running);
         if (options.json) printJson(result);
         else print(`${result.run}: ${result.steps} steps done, ${formatScores(result.metrics)}`);
       } finally {

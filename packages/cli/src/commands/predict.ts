@@ -1,6 +1,6 @@
-import { GraftError, PICTURE_READER, type Picture, PluginError, registry } from '@graftjs/core';
+import { GraftError, PICTURE_READER, type Picture, PluginError, registry, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { openRun, type Prediction, predict } from '@graftjs/trainer';
+import { openRun, type Prediction, predict, runTarget, type ViewOptions } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
@@ -8,22 +8,46 @@ import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatShare, tellUnreadable } from '../run-progress.js';
+import { addViewOptions, viewOptionNames } from '../view-options.js';
+import { predictMasks } from './predict-masks.js';
+
+interface Options extends ViewOptions {
+  readonly top?: number;
+  readonly device?: string;
+  readonly out?: string;
+  readonly json?: true;
+}
+
+const notFor = (option: string, its: string, given: string): UsageError =>
+  new UsageError('usage/other-kind', `${option} is for ${its}, and this run gives ${given}. Leave it out.`);
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command('predict')
-    .description('the classes that what a run has trained sees in pictures')
+    .description('the classes, or the masks, that what a run has trained sees in pictures')
     .argument('<run>', 'the folder of a run')
     .argument('<files...>', 'pictures')
-    .option('--top <n>', 'how many classes of each picture are given', wholeNumber(1), 5)
+    .option('--top <n>', 'how many classes of each picture are given (default: 5)', wholeNumber(1))
+    .option('--out <folder>', 'of masks: where they are written (default: predictions in the run)')
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
-    .option('--json', 'print one JSON document: [{file, predictions: [{name, index, probability}]}]')
+    .option(
+      '--json',
+      'print one JSON document: [{file, predictions: [{name, index, probability}]}]; of masks: [{file, mask, overlay, ' +
+        'classes: [{name, index, share}]}]',
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  graft predict runs/flowers rose.jpg\n  graft predict runs/flowers photos/*.jpg --top 1 --json',
+      `
+Of a network that tells the class of each pixel, each picture gets a PNG of palette indices, NAME.png, and what it looks like
+over the picture, NAME-overlay.png.
+
+Examples:
+  graft predict runs/flowers rose.jpg
+  graft predict runs/flowers photos/*.jpg --top 1 --json
+  graft predict runs/streets photos/*.jpg --flip --out masks`,
     )
-    .action(async (folder: string, files: string[], options: { top: number; device?: string; json?: true }) => {
-      const { top, device, json } = options;
+    .action(async (folder: string, files: string[], options: Options) => {
+      const { device, json } = options;
       const { container } = await compose();
       const [reader] = registry(container, PICTURE_READER).values();
       if (!reader) {
@@ -31,6 +55,15 @@ export function addPredict(program: Command): void {
           details: { kind: 'picture reader', name: '', accepted: [] },
         });
       }
+      if ((await runTarget(folder, container, { files: nodeFileSystem })) === 'masks') {
+        if (options.top !== undefined) throw notFor('--top', 'classes of pictures', 'masks');
+        const masks = await predictMasks(folder, files, reader, options, container);
+        if (json) printJson(masks);
+        return;
+      }
+      const wrong = [...viewOptionNames, 'out'].find((name) => options[name as keyof Options] !== undefined);
+      if (wrong !== undefined) throw notFor(`--${wrong}`, 'masks', 'classes of pictures');
+      const { top = 5 } = options;
       const results: object[] = [];
       const waiting: number[] = [];
       /** The pictures that can be read; one that cannot is told, and the others go on. */
@@ -72,4 +105,5 @@ export function addPredict(program: Command): void {
       }
       if (json) printJson(results);
     });
+  addViewOptions(command);
 }

@@ -1,8 +1,9 @@
-import { BACKBONE, type Container, ENGINE, resolve } from '@graftjs/core';
+import { BACKBONE, type Container, ENGINE, resolve, SEGMENTER } from '@graftjs/core';
 import type { Oracle } from './oracle.js';
 import type { Verification } from './verification.js';
 import { verifyForward } from './verify-forward.js';
 import { verifyPreprocessing } from './verify-preprocessing.js';
+import { verifySegmentation } from './verify-segmentation.js';
 import { verifyTraining } from './verify-training.js';
 
 /**
@@ -17,7 +18,11 @@ export async function verifyOracle(
   options: { readonly engine?: string } = {},
 ): Promise<Verification> {
   if (oracle.kind === 'preprocessing') return verifyPreprocessing(oracle);
-  const backbone = resolve(container, BACKBONE, oracle.network);
   const engine = resolve(container, ENGINE, options.engine ?? 'onnx');
+  if (oracle.kind === 'segmentation') {
+    const segmenter = resolve(container, SEGMENTER, oracle.network);
+    return verifySegmentation(oracle, segmenter, resolve(container, BACKBONE, oracle.backbone), engine);
+  }
+  const backbone = resolve(container, BACKBONE, oracle.network);
   return oracle.kind === 'forward' ? verifyForward(oracle, backbone, engine) : verifyTraining(oracle, backbone, engine);
 }

@@ -42,12 +42,20 @@ function cut(
 
 const scaled = (side: number, scale: number): number => Math.max(1, Math.round(side * scale));
 
+/** The size of a whole picture that is as large as it fits into a square, the ratio of its sides kept. */
+export function fittedSize(
+  { height, width }: { readonly height: number; readonly width: number },
+  size: number,
+): { height: number; width: number } {
+  const scale = size / Math.max(height, width);
+  return { height: scaled(height, scale), width: scaled(width, scale) };
+}
+
 /** The whole picture, as large as it fits, in the top left of the square. */
 function fit(picture: MaskedPicture, size: number): MaskedValues {
   requireMask(picture);
-  const { height, width } = picture;
-  const scale = size / Math.max(height, width);
-  return cut(picture, [scaled(height, scale), scaled(width, scale)], [0, 0], size);
+  const { height, width } = fittedSize(picture, size);
+  return cut(picture, [height, width], [0, 0], size);
 }
 
 /**

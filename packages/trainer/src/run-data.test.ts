@@ -1,6 +1,6 @@
 import { createContainer, DATASET, definePlugin, type MaskDataset, UsageError } from '@graftjs/core';
 import { expect, it } from 'vitest';
-import { openRunData } from './run-parts.js';
+import { openClassifiedData } from './run-data.js';
 
 it('trains no classifier on masks', async () => {
   const masks: MaskDataset = {
@@ -11,7 +11,7 @@ it('trains no classifier on masks', async () => {
   };
   const plugin = definePlugin({ name: 'p', register: (container) => container.register(DATASET, { useValue: masks }) });
   const config = { name: 'masks', folder: '/nowhere', seed: 0, corrupt: 'refuse' } as const;
-  const error: unknown = await openRunData(config, createContainer([plugin])).catch((error: unknown) => error);
+  const error: unknown = await openClassifiedData(config, createContainer([plugin])).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(UsageError);
   expect(error).toMatchObject({
     code: 'usage/target',

@@ -1,0 +1,87 @@
+import { type Container, type MaskSplit, pick } from '@graftjs/core';
+import { nodeFileSystem } from '@graftjs/core/node';
+import { createSheet, type Ranked, type SheetRow, WorstAndBest } from '@graftjs/report';
+import { openMaskRun, type SegmentationScores, type SegmentedPicture, type ViewOptions } from '@graftjs/trainer';
+import { formatTable, print } from '../print.js';
+import type { Progress } from '../progress.js';
+import { formatKnown, formatScores, formatShare, tellUnreadable } from '../run-progress.js';
+import { viewsOf } from '../view-options.js';
+
+/** Pictures on a sheet: so many of the worst, and of the best. */
+const shown = 4;
+
+/** How well a run does on a split, and where its worst and best pictures can be seen. */
+export interface MaskEvaluation extends SegmentationScores {
+  readonly split: string;
+  /** A picture; absent where it could not be written. */
+  readonly sheet?: string;
+}
+
+/** The worst and the best pictures, each once. */
+function sheetRows(ranked: WorstAndBest<SegmentedPicture>, split: MaskSplit): SheetRow[] {
+  const worst = ranked.worst.map(({ value }) => value.index);
+  const best = ranked.best.filter(({ value }) => !worst.includes(value.index));
+  const rowOf =
+    (rank: string) =>
+    ({ score, value }: Ranked<SegmentedPicture>): SheetRow => ({
+      title: `${rank}: ${split.id(value.index).replace(/^.*[/\\]/, '')}, mean IoU ${formatShare(score)}`,
+      picture: value.picture,
+      truth: value.picture.mask,
+      prediction: value.prediction,
+    });
+  return [...ranked.worst.map(rowOf('worst')), ...best.map(rowOf('best'))];
+}
+
+/** Evaluates a run that tells the class of each pixel, and draws a sheet of its worst and best pictures. */
+export async function evaluateMaskRun(
+  folder: string,
+  options: ViewOptions & { readonly split?: string; readonly device?: string; readonly sheet?: string },
+  container: Container,
+  progress: Progress,
+): Promise<MaskEvaluation> {
+  const { split: name = 'test', device } = options;
+  const run = await openMaskRun(folder, container, {
+    files: nodeFileSystem,
+    onUnreadable: tellUnreadable(progress),
+    ...(device !== undefined && { device }),
+  });
+  try {
+    const { splits, close } = await run.openDataset();
+    try {
+      const split = pick<MaskSplit>('split of the data set', name, { ...splits });
+      const ranked = new WorstAndBest<SegmentedPicture>(shown);
+      const scores = await run.evaluate(split, {
+        ...viewsOf(options),
+        onPicture: (segmented) => ranked.add(segmented.scores.meanIou ?? 0, segmented),
+        onProgress: (done, count) => progress.update('evaluating', done, count),
+      });
+      const { sheet = `${run.folder}/sheet-${name}.png` } = options;
+      try {
+        await nodeFileSystem.write(sheet, [await createSheet(sheetRows(ranked, split), run.classes)]);
+        return { split: name, ...scores, sheet };
+      } catch (error) {
+        // The evaluation may have taken hours.
+        progress.line(`The sheet of pictures cannot be written to ${sheet}: ${(error as Error).message}`);
+        process.exitCode = 1;
+        return { split: name, ...scores };
+      }
+    } finally {
+      await close();
+    }
+  } finally {
+    await run.close();
+  }
+}
+
+export function printMaskEvaluation({ split, sheet, ...scores }: MaskEvaluation): void {
+  const rows = scores.perClass.map(({ name, pixels, accuracy }, index) => [
+    `${index}`,
+    name,
+    `${pixels}`,
+    formatKnown(accuracy),
+    formatKnown(scores.iou[index]!),
+  ]);
+  print(`${split}: ${formatScores(scores)}`, '');
+  print(formatTable(['>', 'class', '>pixels', '>recognised', '>IoU'], rows));
+  if (sheet !== undefined) print('', `The worst and the best pictures: ${sheet}`);
+}

@@ -1,0 +1,88 @@
+import { posix } from 'node:path';
+import { type Container, GraftError, type PictureReader } from '@graftjs/core';
+import { nodeFileSystem } from '@graftjs/core/node';
+import { encodeMask, encodePicture, overlayMask } from '@graftjs/report';
+import { openMaskRun, type ViewOptions } from '@graftjs/trainer';
+import { describeError } from '../describe-error.js';
+import { print } from '../print.js';
+import { Progress } from '../progress.js';
+import { formatShare, tellUnreadable } from '../run-progress.js';
+import { viewsOf } from '../view-options.js';
+
+/** What was found in a picture, or why it could not be read. */
+export type PredictedMask =
+  | {
+      readonly file: string;
+      /** PNGs: of palette indices, and of the picture below their colours. */
+      readonly mask: string;
+      readonly overlay: string;
+      /** Those that are there, the largest first, and their shares of the pixels. */
+      readonly classes: readonly { readonly name: string; readonly index: number; readonly share: number }[];
+    }
+  | { readonly file: string; readonly error: string };
+
+const overlayOf = (name: string): string => `${name}-overlay`;
+
+/** Names for the pictures of files: theirs, and with a number where another one has that already. */
+function freeNames(files: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return files.map((file) => {
+    const base = posix.parse(file.replaceAll('\\', '/')).name;
+    let name = base;
+    for (let count = 2; [name, overlayOf(name)].some((one) => taken.has(one)); count++) name = `${base}-${count}`;
+    taken.add(name).add(overlayOf(name));
+    return name;
+  });
+}
+
+function classesOf(mask: Uint8Array, names: readonly string[]) {
+  const counts = new Float64Array(names.length);
+  for (const label of mask) counts[label]! += 1;
+  return names
+    .map((name, index) => ({ name, index, share: counts[index]! / mask.length }))
+    .filter(({ share }) => share > 0)
+    .sort((a, b) => b.share - a.share);
+}
+
+/** Writes the masks of pictures and what they look like over these; a picture that cannot be read is told, and the others go on. */
+export async function predictMasks(
+  folder: string,
+  files: readonly string[],
+  reader: PictureReader,
+  options: ViewOptions & { readonly out?: string; readonly device?: string; readonly json?: true },
+  container: Container,
+): Promise<PredictedMask[]> {
+  const { device, json } = options;
+  const run = await openMaskRun(folder, container, {
+    files: nodeFileSystem,
+    onUnreadable: tellUnreadable(new Progress()),
+    ...(device !== undefined && { device }),
+  });
+  const results: PredictedMask[] = [];
+  try {
+    const { out = `${run.folder}/predictions` } = options;
+    await nodeFileSystem.makeFolder(out);
+    const names = freeNames(files);
+    for (const [index, file] of files.entries()) {
+      try {
+        const picture = await reader.read(file);
+        const prediction = await run.segment(picture, viewsOf(options));
+        const [mask, overlay] = [`${out}/${names[index]}.png`, `${out}/${overlayOf(names[index]!)}.png`];
+        await nodeFileSystem.write(mask, [encodeMask(prediction, picture.height, picture.width)]);
+        await nodeFileSystem.write(overlay, [await encodePicture(overlayMask(picture, prediction))]);
+        const classes = classesOf(prediction, run.classes);
+        results.push({ file, mask, overlay, classes });
+        const shares = classes.map(({ name, share }) => `${name} ${formatShare(share)}`);
+        if (!json) print(`${file}: ${shares.join(', ')}; ${mask}, ${overlay}`);
+      } catch (error) {
+        if (!GraftError.isInstance(error) || !error.code.startsWith('data/')) throw error;
+        process.stderr.write(`${describeError(error)}\n`);
+        process.exitCode = 1;
+        results.push({ file, error: error.message });
+      }
+    }
+  } finally {
+    await run.close();
+  }
+  return results;
+}
