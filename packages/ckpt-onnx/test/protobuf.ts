@@ -43,6 +43,9 @@ export const floatInitializer = (name: string, shape: readonly number[], values:
   initializer(tensorFields(name, 1, shape), bytes(9, floats(values)));
 
 /** External data, by its entries. */
+export const int64Initializer = (name: string, values: readonly number[]): Buffer =>
+  initializer(tensorFields(name, 7, [values.length]), bytes(9, int64s(values)));
+
 export const external = (entries: Readonly<Record<string, string>>): Buffer =>
   Buffer.concat([
     ...Object.entries(entries).map(([key, value]) => message(13, bytes(1, key), bytes(2, value))),

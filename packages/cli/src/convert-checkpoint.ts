@@ -37,6 +37,8 @@ export interface Conversion {
   readonly source?: string;
   /** With a model: true where variables were found by what the checkpoint's own network does, and not by their names. */
   readonly network?: true;
+  /** With a model: what that network does otherwise, as sentences for people; absent where nothing is known of any. */
+  readonly differences?: string;
   /** With a model: where each variable comes from. */
   readonly changes?: readonly TensorChange[];
   /** With a model: the tensors that were left out. */
@@ -77,7 +79,7 @@ function planConversion(
   reader: CheckpointReader,
   container: Container,
   model: ConversionModel | undefined,
-): { readonly reader: CheckpointReader } & Pick<Conversion, 'tensors' | 'source' | 'network' | 'changes' | 'dropped'> {
+): { readonly reader: CheckpointReader } & Omit<Conversion, 'from' | 'to' | 'droppedMetadata'> {
   if (!model) return { reader, tensors: [...reader.tensors.keys()] };
   const { name, exclude = [], ignoreMissing = false, names, ...options } = model;
   const backbone = resolve(container, BACKBONE, name);
@@ -93,6 +95,7 @@ function planConversion(
     tensors: [...written],
     ...(translation.source !== undefined && { source: translation.source }),
     ...(network && { network: true as const }),
+    ...(network?.differences !== undefined && { differences: network.differences }),
     changes: translation.changes.filter(({ variable }) => written.has(variable)),
     dropped: [...translation.dropped, ...excluded].sort(),
   };

@@ -60,7 +60,9 @@ function describeRestored({ path, rows, translation, normalization }: RunEvent &
   const others = rows.filter(({ status }) => status !== 'restored');
   const names = describeNames(translation, normalization);
   const count = `${rows.length - others.length} of ${rows.length} variables come from ${path}${names}`;
-  return others.length === 0 ? count : `${count}; the others start anew:\n${formatRestoreTable(others)}`;
+  const differences = translation.network?.differences;
+  const table = others.length === 0 ? '' : `; the others start anew:\n${formatRestoreTable(others)}`;
+  return `${count}${table}${differences === undefined ? '' : `\n${differences}`}`;
 }
 
 function describeStart({

@@ -23,6 +23,8 @@ export interface NetworkMatch {
   readonly layers: Readonly<Record<string, string>>;
   /** What is done to pictures before the first layer, where the file's network does that itself. */
   readonly input?: ForeignInput;
+  /** What layers with a counterpart do otherwise apart from their weights, as sentences for people; absent where nothing is known of any. */
+  readonly differences?: string;
   /** Where the two networks part, as a sentence for people; absent where each layer has a counterpart. */
   readonly parting?: string;
 }

@@ -1,20 +1,20 @@
-import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
-import { type Arrangements, arrangedDims, type Layouts } from '@graftjs/onnx';
+import { elementCount, type Graph, type MemoryUse, type Node, type Shape, type TrainingOptions } from '@graftjs/core';
+import { type Arrangements, arrangedDims, isDisjoint, type Layouts } from '@graftjs/onnx';
 import { type PredictionPlan, writePrediction } from './prediction.js';
 import { roomOf, type StepPlan, type StepSegment, trainedBy, writeStepGraphs } from './step-graphs.js';
 
-/** What onnxruntime takes with its thread and the graphs of a session, before anything runs. */
-const runtimeBytes = 72 * 2 ** 20;
+/** What onnxruntime takes with its thread, and for each graph that is loaded, before anything runs; as measured. */
+const runtimeBytes = { thread: 39 * 2 ** 20, graph: 1.3 * 2 ** 20 };
 
 /**
  * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: pictures in two layouts
- * and padded, windows, and what the pool loses by growing in steps. On the way back of a convolution with more than one place there are shifted
- * copies besides.
+ * and padded, windows, and what the pool loses by growing in steps. On the way back of a convolution with more than one place
+ * there are shifted copies, and on that of a pooling whose windows overlap the places of the largest elements, in multiples of
+ * what it reads.
  */
-const pool = { forward: 5, backward: 3, shifted: 14 };
+const pool = { forward: 3.5, backward: 1.8, shifted: 7.8, overlapping: 5 };
 
-/** On the way back of a convolution its weights exist so many times more, while their gradient is put together. */
-const weightCopies = 3;
+const loadedBytes = (graphs: number): number => runtimeBytes.thread + graphs * runtimeBytes.graph;
 
 const bytesOf = (shapes: Iterable<Shape>): number => {
   let bytes = 0;
@@ -51,6 +51,14 @@ function inputBytes({ input }: Graph): number {
   return 2 * elementCount(input.shape) * (input.dtype === 'uint8' ? 1 : 4);
 }
 
+/** Bytes of an example in the largest of the poolings whose windows overlap. */
+function overlappingBytes(nodes: readonly Node[], shapes: ReadonlyMap<string, Shape>): number {
+  const read = nodes.flatMap((node) =>
+    node.op === 'maxPool' && !isDisjoint(node) ? [shapes.get(node.inputs[0]!)!] : [],
+  );
+  return Math.max(0, ...read.map((shape) => bytesOf([shape])));
+}
+
 /** What a training session takes. */
 export function trainingMemory(plan: StepPlan, training: TrainingOptions): MemoryUse {
   const { graph, layouts, budgets } = plan;
@@ -58,8 +66,9 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
   const graphs = segments.flatMap(({ forward, backward }) => [forward, backward].filter((one) => one !== undefined));
   const trained = new Set(trainedBy(graph, segments, training));
   const trainedBytes = bytesOf(graph.variables.filter(({ name }) => trained.has(name)).map(({ shape }) => shape));
+  const shapes = new Map([graph.input, ...graph.nodes].map(({ name, shape }) => [name, shape]));
   const fixed =
-    runtimeBytes +
+    loadedBytes(graphs.length) +
     bytesOf(graph.variables.map(({ shape }) => shape)) +
     trainedBytes * (1 + training.optimizer.slots.length) +
     arrangedBytes(
@@ -71,15 +80,15 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
   return (examples) => {
     const together = Math.ceil(examples / Math.max(1, Math.ceil(examples / group)));
     let bytes = fixed + examples * inputBytes(graph) + together * kept;
-    for (const { piece, largest, forward, backward } of segments) {
-      const values = Math.min(piece, together) * largest;
-      if (forward) bytes += pool.forward * values;
+    for (const { piece, largest, nodes, forward, backward } of segments) {
+      const count = Math.min(piece, together);
+      if (forward) bytes += pool.forward * count * largest;
       if (!backward) continue;
       const convolutions = backward.trained.filter((name) => layouts.isTurned(name)).map((name) => layouts.dims(name));
       const shifts = convolutions.some(([, , height, width]) => height! * width! > 1);
       bytes +=
-        (shifts ? pool.shifted : pool.backward) * values +
-        weightCopies * Math.max(0, ...convolutions.map((dims) => bytesOf([dims])));
+        (shifts ? pool.shifted : pool.backward) * count * largest +
+        pool.overlapping * count * overlappingBytes(nodes, shapes);
     }
     return bytes;
   };
@@ -92,7 +101,7 @@ export function predictionMemory(plan: PredictionPlan): MemoryUse {
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
   const passed = bytesOf(segments.flatMap(({ outputs }) => outputs.map((name) => shapes.get(name)!)));
   const fixed =
-    runtimeBytes +
+    loadedBytes(segments.length) +
     bytesOf(graph.variables.map(({ shape }) => shape)) +
     arrangedBytes(
       layouts,

@@ -10,6 +10,7 @@ export {
 export { Layouts } from './layouts.js';
 export { gradientThroughStatistics } from './lower-batch-norm.js';
 export { isDense } from './lower-convolution.js';
+export { isDisjoint } from './lower-pooling.js';
 export type { GradientContext, GradientSums, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
 export { lowerings } from './lowerings.js';
 export { encodeExternalData, encodeFile, encodeMetadata, fileSize, type OnnxFile } from './onnx-file.js';

@@ -8,7 +8,7 @@ const attributes = ({ kernel, strides, padding }: MaxPoolNode | AvgPoolNode) => 
 });
 
 /** True where no element is in two windows. */
-const disjoint = ({ kernel, strides, padding }: MaxPoolNode): boolean =>
+export const isDisjoint = ({ kernel, strides, padding }: MaxPoolNode): boolean =>
   kernel[0] <= strides[0] && kernel[1] <= strides[1] && padding.every((size) => size === 0);
 
 export const lowerMaxPool: Lowering<MaxPoolNode> = {
@@ -23,7 +23,7 @@ export const lowerMaxPool: Lowering<MaxPoolNode> = {
     const x = value(node.inputs[0]!);
     const [, places] = onnx.addMany('MaxPool', [x], 2, attributes(node));
     const shape = onnx.add('Shape', [x]);
-    if (disjoint(node)) {
+    if (isDisjoint(node)) {
       const { kernel, strides } = node;
       const unpool = { kernel_shape: kernel, strides };
       return [onnx.add('MaxUnpool', [dy, places!, shape], unpool)];

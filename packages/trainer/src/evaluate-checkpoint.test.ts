@@ -143,7 +143,10 @@ function containerOf(data: Dataset, ...records: readonly Download[]): Container 
 function run(
   container: Container,
   path: string,
-  { model = {}, ...more }: Partial<Omit<CheckpointConfigInput, 'model'>> & { model?: BackboneOptions } = {},
+  {
+    model = {},
+    ...more
+  }: Partial<Omit<CheckpointConfigInput, 'model'>> & { model?: Omit<CheckpointConfigInput['model'], 'name'> } = {},
 ): Promise<CheckpointEvaluation> {
   const config = {
     model: { name: 'eye', ...model },
@@ -269,6 +272,28 @@ it('a split that is named is drawn as for a run', async () => {
   expect(await of('train')).toMatchObject({ split: 'train', count: 2 });
   expect(await of('all')).toMatchObject({ split: 'all', count: 3 });
   await expect(of('val')).rejects.toThrow("no split of the data set 'val'. Accepted: train, test");
+});
+
+it('may be of some pictures of a split, the same ones each time', async () => {
+  const container = containerOf(dataset(['n02', 'n05'], [1, 4, 4], [0, 1, 1]), record(1));
+  const path = await plant(0);
+  const of = (limit: number) => run(container, path, { dataset: { name: 'pictures', folder: '/x', limit } });
+  const two = await of(2);
+  expect(two).toMatchObject({ count: 2, top1: 1 });
+  expect(await of(2)).toEqual(two);
+  expect(await of(4)).toMatchObject({ count: 3 });
+});
+
+it('pictures may be normalized otherwise than the network does it', async () => {
+  const container = containerOf(dataset(['n02', 'n05'], [1, 4], [0, 1]), record(1));
+  const path = await plant(0);
+  const of = async (mean: number) => {
+    const normalization = { mean: [mean, mean, mean], deviation: [255, 255, 255] } as const;
+    return (await run(container, path, { model: { normalization } })).loss;
+  };
+  const own = (await run(container, path)).loss;
+  expect(await of(0)).toBeCloseTo(own, 6);
+  expect(await of(255)).toBeGreaterThan(own + 0.1);
 });
 
 it('is told what does not fit', async () => {

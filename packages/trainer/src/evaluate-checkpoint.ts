@@ -14,6 +14,7 @@ import {
   variablesOf,
   withNormalization,
 } from '@graftjs/core';
+import { limitSplit } from './batches.js';
 import { checkSplit, pictureSize } from './check-inputs.js';
 import { closingAll } from './closing-all.js';
 import { evaluate } from './evaluate.js';
@@ -125,8 +126,8 @@ export function evaluateCheckpoint(
     const session = await engine.open(graph, device === undefined ? {} : { device });
     closing.push(() => session.close());
     await restoreVariables(session, reader, read);
-    const relabelledSplit = relabelled(split, outputs);
-    const result = await evaluate(session, relabelledSplit, names, { preprocessing, batchSize, ...evaluating });
+    const pictures = relabelled(limitSplit(split, dataset.limit, 0), outputs);
+    const result = await evaluate(session, pictures, names, { preprocessing, batchSize, ...evaluating });
     return { split: name, ...result, ...(pretrained && isPublished && isWhole && { published: pretrained.accuracy }) };
   });
 }

@@ -16,8 +16,8 @@ export interface FoundTensors {
   readonly map?: NameMap;
   /** Whose names those are; absent where they are the graph's own, or nobody's that is known. */
   readonly source?: string;
-  /** Present where they were found by what the file's network does, and not by their names: where it parts from the graph. */
-  readonly network?: Pick<NetworkMatch, 'parting'>;
+  /** Present where they were found by what the file's network does, and not by their names: where it parts from the graph, and what it does otherwise. */
+  readonly network?: Pick<NetworkMatch, 'parting' | 'differences'>;
 }
 
 /** The layer that a tensor belongs to, by a source's name of it: `features.0` of `features.0.weight`. */
@@ -106,7 +106,10 @@ export function findTensors(
     file: match.reader,
     map: { source: origin?.source ?? 'the file', tensors: match.tensors, ...(input && { input }) },
     ...(origin && { source: origin.source }),
-    network: match.parting === undefined ? {} : { parting: match.parting },
+    network: {
+      ...(match.parting !== undefined && { parting: match.parting }),
+      ...(match.differences !== undefined && { differences: match.differences }),
+    },
   };
 }
 

@@ -162,6 +162,8 @@ const checkpointConfig = object({
     folder: text,
     /** Default: all pictures, where the data set comes unsplit, else `test`. */
     split: text.exactOptional(),
+    /** Use this many pictures of it, drawn at random, the same each time. */
+    limit: whole(1).exactOptional(),
   }),
   /**
    * The `Download` that says what the network was trained for, by name. Default: the first that is of the model.

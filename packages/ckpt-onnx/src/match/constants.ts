@@ -18,7 +18,8 @@ const mostLinks = 64;
 /** More than pictures and weights have, also with some of one element. */
 const mostAxes = 16;
 
-const whole = (tensor: StoredTensor): Constant => ({
+/** All of a tensor, as it is. */
+export const whole = (tensor: StoredTensor): Constant => ({
   tensor,
   shape: tensor.shape,
   axes: tensor.shape.map((_, axis) => [axis]),

@@ -32,6 +32,12 @@ function affineOf({ operations }: FileLayer): { factors: number[]; addends: numb
   return { factors, addends };
 }
 
+/** What torchvision's Inception does to pictures that are normalized for ImageNet: then they are as its weights came from. */
+const transformInput = { factors: [0.458, 0.448, 0.45], addends: [-0.03, -0.088, -0.188] };
+
+const isNear = (values: readonly number[], others: readonly number[]): boolean =>
+  values.every((value, index) => Math.abs(value - others[index]!) < 1e-5);
+
 /**
  * What a file's network does to its pictures before the first layer.
  * @param first the first layer
@@ -52,6 +58,9 @@ export function inputOf(file: OnnxFile, input: FileStep, first: FileStep | undef
         'not known. Export it without its preprocessing.',
       { details: { input: name } },
     );
+  }
+  if (isNear(affine.factors, transformInput.factors) && isNear(affine.addends, transformInput.addends)) {
+    return { channels: 'RGB', mean: [127.5, 127.5, 127.5], deviation: [127.5, 127.5, 127.5] };
   }
   const deviation = affine.factors.map((factor) => 1 / factor);
   const mean = affine.addends.map((addend, channel) => -addend * deviation[channel]!);

@@ -1,4 +1,4 @@
-import type { Pair } from '@graftjs/core';
+import type { Padding, Pair } from '@graftjs/core';
 import type { OnnxFile, OnnxNode } from '../onnx-file.js';
 import {
   type Axes,
@@ -14,6 +14,8 @@ import {
   vectorAxes,
 } from './axes.js';
 import { type Constant, Constants, scalar, transposed } from './constants.js';
+import { pairOf, windowOf, zerosOf } from './file-window.js';
+import { type InputChannel, joinChannels, operateOn, selectChannel } from './input-channels.js';
 import { addStep, reachOf, type Step, withoutNestedConcats } from './network.js';
 
 /** What is done to each channel of a value, by constants that have one element a channel, or one in all. */
@@ -56,12 +58,16 @@ interface Value {
   readonly axes: Axes | undefined;
   /** Whether it is what a layer gives, so that what is done to its channels is done to the layer. */
   readonly isOpen: boolean;
+  /** Zeros that were added around it. */
+  readonly zeros?: Padding;
+  /** Where it is one channel of the input. */
+  readonly channel?: InputChannel;
 }
 
 /** Operations on each element, or on no element at all, that leave weights what they are. */
 const activations = new Set([
   ...['Relu', 'LeakyRelu', 'Clip', 'Elu', 'Selu', 'Sigmoid', 'HardSigmoid', 'HardSwish', 'Tanh', 'Softplus', 'Gelu'],
-  ...['Softmax', 'LogSoftmax', 'Pad', 'Resize'],
+  ...['Softmax', 'LogSoftmax', 'Resize'],
 ]);
 /** Operations that do nothing to values when a network is used. */
 const identities = new Set(['Identity', 'Cast', 'Dropout']);
@@ -79,11 +85,6 @@ const pools = new Map<string, 'maxPool' | 'averagePool'>([
 
 /** More than follow any convolution. */
 const mostOperations = 16;
-
-function pairOf(node: OnnxNode, name: string): Pair {
-  const [height = 1, width = 1] = node.attributes.get(name)?.integers ?? [];
-  return [height, width];
-}
 
 /** Finds the steps of the network that a file has. */
 class NetworkReader {
@@ -132,7 +133,11 @@ class NetworkReader {
     if (kind) return this.#arithmetic(node, kind, inputs[0]!);
     if (!value) return undefined;
     if (identities.has(operation)) return value;
-    if (activations.has(operation)) return { ...value, isOpen: false };
+    if (activations.has(operation)) {
+      value.step.activations.add(operation);
+      return { ...value, isOpen: false };
+    }
+    if (operation === 'Pad') return { ...value, isOpen: false, ...zerosOf(node, value.axes, this.#constants) };
     const pool = pools.get(operation);
     if (pool) return this.#pool(node, pool, value);
     switch (operation) {
@@ -158,9 +163,22 @@ class NetworkReader {
     const same = inputs.every((input) => sameAxes(axes, input.axes)) ? axes : undefined;
     if (node.operation === 'Add' || node.operation === 'Sum') return this.#behind(node, 'add', inputs, same);
     if (node.operation !== 'Concat') return undefined;
+    const input = this.#joinedInput(inputs);
+    if (input) return input;
     const axis = node.attributes.get('axis')?.integer ?? 0;
     if (same && String(same.at(axis)) !== 'C') return undefined;
     return this.#behind(node, 'concat', inputs, same);
+  }
+
+  /** The input again, where its channels were taken apart and are put together as they were. */
+  #joinedInput(inputs: readonly Value[]): Value | undefined {
+    const operations = joinChannels(inputs.map(({ channel }) => channel));
+    const [{ step }] = inputs as [Value];
+    if (!operations || !inputs.every((input) => input.step === step) || step.layer!.operations.length > 0)
+      return undefined;
+    step.layer!.operations.push(...operations);
+    step.layer!.channelAxis = '1';
+    return { step, axes: inputAxes, isOpen: true };
   }
 
   /** Something that is done to each channel, as a part of the layer where it follows one. */
@@ -182,6 +200,10 @@ class NetworkReader {
     const isLeft = this.#values.get(left) === value;
     if (!isLeft && (kind === 'divisor' || kind === 'subtrahend')) return undefined;
     const constant = this.#constants.get(isLeft ? right : left);
+    if (value.channel) {
+      const channel = operateOn(value.channel, kind, constant);
+      return channel && { ...value, channel };
+    }
     const axis = constant && broadcastAxis(value.axes, constant.shape);
     if (!constant || axis === undefined || (axis !== '' && axis !== 'C' && value.step.kind !== 'input'))
       return undefined;
@@ -200,7 +222,14 @@ class NetworkReader {
     const strides = pairOf(node, 'strides');
     const isAll = node.operation === 'GlobalAveragePool';
     if (!isAll && [...pairOf(node, 'kernel_shape'), ...strides].every((size) => size === 1)) return value;
-    const step = addStep(this.steps, { kind, name: node.name, inputs: [value.step], strides });
+    const window = isAll ? undefined : windowOf(node, pairOf(node, 'kernel_shape'), value.zeros);
+    const step = addStep(this.steps, {
+      kind,
+      name: node.name,
+      inputs: [value.step],
+      strides,
+      ...(window && { window }),
+    });
     return { step, axes: pictureAxes, isOpen: false };
   }
 
@@ -223,6 +252,7 @@ class NetworkReader {
       name: node.name,
       inputs: [value.step],
       strides: pairOf(node, 'strides'),
+      window: windowOf(node, size, value.zeros),
       kernel: {
         size,
         channels: constant.shape[0]!,
@@ -281,7 +311,12 @@ class NetworkReader {
         return { ...value, axes: axes && flattenedAxes(axes) };
       case 'Reshape':
         return { ...value, axes: axes && reshapedAxes(axes, this.#constants.numbers(node.inputs[1])) };
+      case 'Gather': {
+        const channel = value.step.kind === 'input' && value.axes ? selectChannel(node, this.#constants) : undefined;
+        return channel && { ...value, axes: undefined, channel };
+      }
       case 'Unsqueeze':
+        if (value.channel) return value;
         return { ...value, axes: sameAxes(axes, vectorAxes) ? pictureAxes : undefined };
       case 'Squeeze':
         return { ...value, axes: axes && remainingAxes(axes, this.#constants.axesOf(node) ?? [2, 3]) };

@@ -1,5 +1,21 @@
-import { type BatchNormNode, type Conv2dNode, type Graph, kernelShape, type Node, type Shape } from '@graftjs/core';
-import { addStep, type Kernel, reachOf, type Step, type StepKind, withoutNestedConcats } from './network.js';
+import {
+  type BatchNormNode,
+  type Conv2dNode,
+  type Graph,
+  kernelShape,
+  type Node,
+  type Padding,
+  type Shape,
+} from '@graftjs/core';
+import {
+  addStep,
+  type Kernel,
+  reachOf,
+  type Step,
+  type StepKind,
+  type Window,
+  withoutNestedConcats,
+} from './network.js';
 
 /** A convolution of a graph with what belongs to it, or a batch normalization by itself. */
 export interface GraphLayer {
@@ -46,6 +62,22 @@ function kernelOf(node: Conv2dNode, read: GraphStep, picture: Shape, weights: Sh
   };
 }
 
+const noPadding: Padding = [0, 0, 0, 0];
+
+/** @param around what a step before has added */
+function windowOf(node: Node, variableShapes: ReadonlyMap<string, Shape>, around = noPadding): Window | undefined {
+  if (node.op !== 'conv2d' && node.op !== 'maxPool' && node.op !== 'avgPool') return undefined;
+  const [height, width] = node.op === 'conv2d' ? variableShapes.get(node.weights)! : node.kernel;
+  const [top, bottom, left, right] = node.padding;
+  return {
+    kernel: [height!, width!],
+    strides: node.strides,
+    dilations: node.op === 'conv2d' ? node.dilations : [1, 1],
+    padding: [top + around[0], bottom + around[1], left + around[2], right + around[3]],
+    countsPadding: around.some((size) => size > 0),
+  };
+}
+
 /** Makes a bias or a normalization a part of the convolution that it follows, if it may. */
 function joins(node: Node, layer: GraphLayer): boolean {
   if (layer.batchNorm) return false;
@@ -64,6 +96,8 @@ export function networkOfGraph({ input, nodes, variables }: Graph): GraphStep[] 
 
   const steps: GraphStep[] = [];
   const values = new Map([[input.name, addStep<GraphLayer>(steps, { kind: 'input', name: input.name, inputs: [] })]]);
+  /** What is added around values. */
+  const around = new Map<string, Padding>();
   /** Values that are a convolution's own, so that what follows may belong to it. */
   const open = new Set<string>();
   for (const node of nodes) {
@@ -73,6 +107,9 @@ export function networkOfGraph({ input, nodes, variables }: Graph): GraphStep[] 
     const [first] = inputs as [GraphStep];
     const kind = kinds[node.op];
     const isBehind = open.has(from) && readers.get(from) === 1 && first.layer !== undefined;
+    const window = windowOf(node, variableShapes, around.get(from));
+    if (node.op === 'pad') around.set(name, node.padding);
+    if (node.op === 'relu') first.activations.add('Relu');
     if (kind === 'passing') values.set(name, first);
     else if (isBehind && joins(node, first.layer!)) {
       values.set(name, first);
@@ -82,13 +119,24 @@ export function networkOfGraph({ input, nodes, variables }: Graph): GraphStep[] 
       const { strides } = node;
       values.set(
         name,
-        addStep(steps, { kind: 'convolution', name, inputs, strides, kernel, layer: { convolution: node } }),
+        addStep(steps, {
+          kind: 'convolution',
+          name,
+          inputs,
+          strides,
+          kernel,
+          ...(window && { window }),
+          layer: { convolution: node },
+        }),
       );
       open.add(name);
     } else {
       const strides = node.op === 'maxPool' || node.op === 'avgPool' ? { strides: node.strides } : {};
       const layer = node.op === 'batchNorm' ? { layer: { batchNorm: node } } : {};
-      values.set(name, addStep<GraphLayer>(steps, { kind, name, inputs, ...strides, ...layer }));
+      values.set(
+        name,
+        addStep<GraphLayer>(steps, { kind, name, inputs, ...strides, ...(window && { window }), ...layer }),
+      );
     }
   }
   return withoutNestedConcats(steps);

@@ -2,6 +2,7 @@ import type { CheckpointReader, Graph, NetworkMatch, Shape } from '@graftjs/core
 import type { OnnxFile } from '../onnx-file.js';
 import { assignVariables, fitsLayer } from './assign-variables.js';
 import { DerivingReader } from './derived-tensors.js';
+import { describeDifferences } from './differences.js';
 import { inputOf } from './file-input.js';
 import { type FileStep, networkOfFile } from './file-network.js';
 import { networkOfGraph } from './graph-network.js';
@@ -37,12 +38,14 @@ export function matchGraph(file: OnnxFile, reader: CheckpointReader, graph: Grap
   const kept = new Set(Object.values(tensors).map(({ name }) => name));
   const [parted] = partings.filter((step) => step.layer ?? step.readers.length > 0);
   const ownInput = pairs.get(steps[0]!);
+  const differences = describeDifferences(graph, pairs);
   const input = ownInput && inputOf(file, ownInput, ownInput.readers[0]);
   return {
     reader: derived.length > 0 ? new DerivingReader(reader, derived, kept) : reader,
     tensors,
     layers,
     ...(input && { input }),
+    ...(differences !== undefined && { differences }),
     ...(parted && {
       parting: describeParting(
         parted,

@@ -1,4 +1,4 @@
-import type { Pair } from '@graftjs/core';
+import type { Padding, Pair } from '@graftjs/core';
 
 /** What a step of a network does with values, so far as it has to be the same in two networks that are to share weights. */
 export type StepKind =
@@ -11,6 +11,17 @@ export type StepKind =
   | 'averagePool'
   | 'lrn'
   | 'other';
+
+/** How a convolution or a pooling goes over its picture: what no weight tells. */
+export interface Window {
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly dilations: Pair;
+  /** With what a step before adds around the picture; undefined where a file leaves it to the size of the picture. */
+  readonly padding: Padding | undefined;
+  /** Whether an average is over the zeros around the picture, too. */
+  readonly countsPadding: boolean;
+}
 
 /** What is known of a convolution, or of a dense layer, beside its weights. */
 export interface Kernel {
@@ -39,6 +50,9 @@ export interface Step<Layer> {
   /** How many pixels of the picture lie from one of its places to the next. */
   readonly spacing: Pair;
   readonly kernel?: Kernel;
+  readonly window?: Window;
+  /** What is done to each element of what it gives before others read it, by ONNX's names. */
+  readonly activations: Set<string>;
   /** The weights, and what else a network says of a convolution or a normalization. */
   readonly layer?: Layer;
 }
@@ -46,10 +60,15 @@ export interface Step<Layer> {
 /** Adds a step behind those that it reads. */
 export function addStep<Layer>(
   steps: Step<Layer>[],
-  { strides = [1, 1], ...step }: Omit<Step<Layer>, 'readers' | 'spacing'> & { readonly strides?: Pair },
+  { strides = [1, 1], ...step }: Omit<Step<Layer>, 'readers' | 'spacing' | 'activations'> & { readonly strides?: Pair },
 ): Step<Layer> {
   const [height, width] = step.inputs[0]?.spacing ?? [1, 1];
-  const added: Step<Layer> = { ...step, readers: [], spacing: [height * strides[0], width * strides[1]] };
+  const added: Step<Layer> = {
+    ...step,
+    readers: [],
+    activations: new Set(),
+    spacing: [height * strides[0], width * strides[1]],
+  };
   steps.push(added);
   for (const input of new Set(step.inputs)) input.readers.push(added);
   return added;

@@ -52,7 +52,7 @@ function describeOrigin({ source, network }: Conversion): string {
 }
 
 function describeConversion(conversion: Conversion): string[] {
-  const { tensors, changes, dropped = [], droppedMetadata = [] } = conversion;
+  const { tensors, changes, differences, dropped = [], droppedMetadata = [] } = conversion;
   const metadata = droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : [];
   if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...metadata];
   const rows = [
@@ -61,6 +61,7 @@ function describeConversion(conversion: Conversion): string[] {
   ];
   return [
     `${tensors.length} variables, ${describeOrigin(conversion)}.`,
+    ...(differences === undefined ? [] : [differences]),
     ...metadata,
     '',
     formatTable(['tensor', 'variable', 'what was done'], rows),
@@ -88,7 +89,7 @@ export function addConvert(program: Command): void {
     .option('--names <source>', 'whose names the checkpoint has, where several would do: torchvision, timm, keras, ...')
     .option(
       '--json',
-      'print one JSON document: {from, to, tensors, source?, network?, changes?, dropped?, droppedMetadata?}',
+      'print one JSON document: {from, to, tensors, source?, network?, differences?, changes?, dropped?, droppedMetadata?}',
     )
     .addHelpText(
       'after',

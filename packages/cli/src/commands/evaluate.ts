@@ -16,6 +16,7 @@ import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
+import { type NormalizationValues, normalizationOf, normalizationOptions } from '../normalization-options.js';
 import { number, wholeNumber } from '../option-values.js';
 import { formatTable, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
@@ -23,7 +24,7 @@ import { formatScores, formatShare, showRun, tellUnreadable } from '../run-progr
 import { addViewOptions, viewOptionNames } from '../view-options.js';
 import { evaluateMaskRun, printMaskEvaluation } from './evaluate-masks.js';
 
-interface Options extends ViewOptions {
+interface Options extends ViewOptions, NormalizationValues {
   readonly split?: string;
   readonly device?: string;
   readonly model?: string;
@@ -31,6 +32,7 @@ interface Options extends ViewOptions {
   readonly names?: string;
   readonly dataset?: string;
   readonly data?: string;
+  readonly limit?: number;
   readonly head?: string;
   readonly size?: number;
   readonly width?: number;
@@ -116,8 +118,9 @@ async function evaluateNetwork(
   container: Container,
   progress: Progress,
 ): Promise<CheckpointEvaluation> {
-  const { head, size, width, classes, names, split, preprocessing, device, batchSize } = options;
-  const model = { name: required(options.model, '--model'), head, size, width, classes };
+  const { head, size, width, classes, names, split, limit, preprocessing, device, batchSize } = options;
+  const normalization = normalizationOf(options);
+  const model = { name: required(options.model, '--model'), head, size, width, classes, normalization };
   const checkpoint = required(options.checkpoint, '--checkpoint');
   const dataset = required(options.dataset, '--dataset');
   const { path, pretrained } = await findCheckpoint(checkpoint, container);
@@ -127,7 +130,7 @@ async function evaluateNetwork(
     model,
     checkpoint: { path, names },
     pretrained,
-    dataset: { name: dataset, folder, split },
+    dataset: { name: dataset, folder, split, limit },
     preprocessing,
     engine: { name: options.engine, device },
     batchSize,
@@ -176,6 +179,7 @@ function checkWithRun(command: Command): void {
 
 export function addEvaluate(program: Command): void {
   const wholeFromOne = wholeNumber(1);
+  const [mean, deviation] = normalizationOptions();
   const command = program
     .command('evaluate')
     .description('how well what a run has trained, or a network with a checkpoint, does on a data set')
@@ -187,6 +191,7 @@ export function addEvaluate(program: Command): void {
     .option('--names <source>', 'whose names the checkpoint has, where several would do')
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
     .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
+    .option('--limit <n>', 'use so many pictures of the split, drawn at random, the same each time', wholeFromOne)
     .option('--head <name>', "one of the network's heads (default: its own)")
     .option('--size <px>', 'height and width of the pictures (default: as the network was published)', wholeFromOne)
     .option(
@@ -196,6 +201,8 @@ export function addEvaluate(program: Command): void {
     )
     .option('--classes <n>', 'outputs of the network (default: as it was published)', wholeNumber(2))
     .option('--preprocessing <name>', 'none, vgg or inception (default: as the network was published)')
+    .addOption(mean)
+    .addOption(deviation)
     .option('--engine <name>', 'what runs it (default: onnx)')
     .option('--batch-size <n>', 'pictures in a batch (default: 32)', wholeFromOne)
     .option(

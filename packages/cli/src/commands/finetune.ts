@@ -20,13 +20,14 @@ import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
-import { factors, list, number, numbers, ofChannels, wholeNumber } from '../option-values.js';
+import { type NormalizationValues, normalizationOf, normalizationOptions } from '../normalization-options.js';
+import { factors, list, number, numbers, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
-interface Options {
+interface Options extends NormalizationValues {
   readonly model?: string;
   readonly head?: string;
   readonly size?: number;
@@ -38,8 +39,6 @@ interface Options {
   readonly learnedUpsampling?: 'none' | 'inner' | 'all';
   readonly scaledSkips?: true;
   readonly stages?: string[];
-  readonly mean?: [number, number, number];
-  readonly deviation?: [number, number, number];
   readonly dataset?: string;
   readonly data?: string;
   readonly limitTrain?: number;
@@ -117,7 +116,7 @@ function required<T>(value: T | undefined, option: string): T {
 
 /** What the options say; those that were not given are undefined, which the trainer takes for left out. */
 async function configOf(options: Options, container: Container): Promise<RunConfigInput> {
-  const { model, head, size, width, classes, dropout, mean, deviation } = options;
+  const { model, head, size, width, classes, dropout } = options;
   const { backbone, denseChannels, learnedUpsampling, scaledSkips } = options;
   const { dataset, data, limitTrain, limitTest, corrupt } = options;
   const { checkpoint, exclude, ignoreMissing, names, train, engine, device } = options;
@@ -127,10 +126,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
       '--exclude, --ignore-missing and --names say how a --checkpoint is taken, which is missing.',
     );
   }
-  if ((mean === undefined) !== (deviation === undefined)) {
-    throw new UsageError('usage/missing-option', '--mean and --deviation go together: give both, or neither.');
-  }
-  const normalization = mean && deviation && { mean, deviation };
+  const normalization = normalizationOf(options);
   const start = checkpoint === undefined ? undefined : await findCheckpoint(checkpoint, container);
   const regime = train?.length === 1 && (train[0] === 'all' || train[0] === 'head') ? train[0] : train;
   return {
@@ -218,6 +214,7 @@ function checkAlone(command: Command): void {
 export function addFinetune(program: Command): void {
   const defaults = parseRunConfig({ model: { name: 'any' }, dataset: { name: 'any', folder: 'any' } });
   const shown = (text: string, value: unknown) => `${text} (default: ${value})`;
+  const [mean, deviation] = normalizationOptions();
   program
     .command('finetune')
     .description('train a network on a data set, and write a run folder')
@@ -249,16 +246,8 @@ export function addFinetune(program: Command): void {
       'train several networks, each from the one before: 32s,16s,8s for --model fcn_8s; all are kept',
       list,
     )
-    .option(
-      '--mean <r,g,b>',
-      "what is subtracted from pictures, of 0 to 255 (default: what the checkpoint's source does, else the network's own)",
-      ofChannels('from 0 to 255', (x) => x >= 0 && x <= 255),
-    )
-    .option(
-      '--deviation <r,g,b>',
-      'what they are divided by then, on the same scale; goes with --mean',
-      ofChannels('above 0', (x) => x > 0),
-    )
+    .addOption(mean)
+    .addOption(deviation)
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
     .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
     .option('--limit-train <n>', 'use so many pictures of the training split', wholeFromOne)
