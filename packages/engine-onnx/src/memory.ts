@@ -16,6 +16,9 @@ const pool = { forward: 3.5, backward: 1.8, shifted: 7.8, overlapping: 5 };
 
 const loadedBytes = (graphs: number): number => runtimeBytes.thread + graphs * runtimeBytes.graph;
 
+/** Weights that a graph holds exist so many times more while it is loaded, as measured: its bytes, what is read of them, and what the runtime makes of that. */
+const constantCopies = 3;
+
 const bytesOf = (shapes: Iterable<Shape>): number => {
   let bytes = 0;
   for (const shape of shapes) bytes += 4 * elementCount(shape);
@@ -100,9 +103,11 @@ export function predictionMemory(plan: PredictionPlan): MemoryUse {
   const segments = writePrediction(plan, [graph.output]);
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
   const passed = bytesOf(segments.flatMap(({ outputs }) => outputs.map((name) => shapes.get(name)!)));
+  const held = new Set(segments.flatMap(({ constants }) => [...constants]));
   const fixed =
     loadedBytes(segments.length) +
     bytesOf(graph.variables.map(({ shape }) => shape)) +
+    constantCopies * bytesOf(graph.variables.filter(({ name }) => held.has(name)).map(({ shape }) => shape)) +
     arrangedBytes(
       layouts,
       segments.map(({ arrangements }) => arrangements),

@@ -1,10 +1,10 @@
 import { EngineError, type Session } from '@graftjs/core';
-import { loadPrediction, type Prediction } from './prediction.js';
+import { createPrediction, type Prediction } from './prediction.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
 
 export function createSession(parts: SessionParts): Session {
   const { graph, store, arranged } = parts;
-  const loaded = new Map<string, Promise<Prediction>>();
+  const predictions = new Map<string, Prediction>();
 
   /** The node that an end point, or a node itself, is. */
   function nodeOf(name: string): string {
@@ -28,15 +28,14 @@ export function createSession(parts: SessionParts): Session {
       const names = [...new Set(nodes)];
       const block = inputBlock(parts, inputs, count);
       const key = names.join('\n');
-      if (!loaded.has(key)) loaded.set(key, loadPrediction(parts, names));
-      const prediction = await loaded.get(key)!;
+      const prediction = predictions.get(key) ?? createPrediction(parts, names);
+      predictions.set(key, prediction);
       const values = await prediction.run(block, count);
       return new Map(endPoints.map((name, index) => [name, values.get(nodes[index]!)!]));
     },
     async close() {
-      const all = await Promise.allSettled(loaded.values());
-      loaded.clear();
-      for (const one of all) if (one.status === 'fulfilled') await one.value.close();
+      for (const prediction of predictions.values()) await prediction.close();
+      predictions.clear();
       store.clear();
       arranged.clear();
     },

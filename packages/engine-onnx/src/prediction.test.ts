@@ -1,6 +1,7 @@
 import { GraphBuilder, type Value } from '@graftjs/core';
 import { Layouts } from '@graftjs/onnx';
 import { expect, it } from 'vitest';
+import { onnxEngine } from './index.js';
 import { writePrediction } from './prediction.js';
 import { writeStepGraphs } from './step-graphs.js';
 
@@ -29,4 +30,17 @@ it('computes auxiliary outputs in training, and in use only where they are asked
   const trainable = graph.variables.map(({ name }) => name);
   const trained = writeStepGraphs(plan, { trainable }).flatMap(({ backward }) => backward?.trained ?? []);
   expect(new Set(trained)).toEqual(new Set(trainable));
+});
+
+it('predicts with the weights as they are now, also after others', async () => {
+  const builder = new GraphBuilder('net', { name: 'x', shape: [1, 1, 1], dtype: 'float32' });
+  const y = builder.conv2d(builder.input, { name: 'y', channels: 1, kernel: 1, activation: 'none' });
+  const session = await onnxEngine.open(builder.build(y, []));
+  session.write('net/y/biases', Float32Array.of(0));
+  for (const weight of [2, 3, 3]) {
+    session.write('net/y/weights', Float32Array.of(weight));
+    const [value] = (await session.predict(Float32Array.of(5), 1)).values();
+    expect([...value!]).toEqual([5 * weight]);
+  }
+  await session.close();
 });

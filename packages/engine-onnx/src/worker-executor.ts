@@ -14,13 +14,22 @@ const program = new URL('../dist/worker.js', import.meta.url).href;
 export function executeInWorker(): Executor {
   const pool = new Piscina({ filename: program, minThreads: 1, maxThreads: 1, execArgv: [] });
 
-  /** @param blocks whose arrays the message has */
-  async function call<T>(name: string, message: unknown, blocks: readonly Block[] = []): Promise<T> {
+  /**
+   * @param blocks whose arrays the message has
+   * @param given arrays in the message that nobody here needs any more
+   */
+  async function call<T>(
+    name: string,
+    message: unknown,
+    blocks: readonly Block[] = [],
+    given: readonly Uint8Array[] = [],
+  ): Promise<T> {
     let outcome: Outcome<T>;
     const arrays = blocks.map((block) => block.lend());
+    const moved = [...arrays, ...given].map(({ buffer }) => buffer as ArrayBuffer);
     try {
       const sent = blocks.length > 0 ? { ...(message as object), arrays } : message;
-      outcome = await pool.run(sent, { name, transferList: arrays.map(({ buffer }) => buffer as ArrayBuffer) });
+      outcome = await pool.run(sent, { name, transferList: moved });
     } catch (cause) {
       throw new EngineError('engine/worker', `The thread of onnxruntime has ended: ${(cause as Error).message}`, {
         cause,
@@ -33,7 +42,11 @@ export function executeInWorker(): Executor {
   }
 
   return {
-    load: (bytes, what, options) => call<number>('load', { bytes, what, options } satisfies LoadMessage),
+    load(bytes, what, options) {
+      const message: LoadMessage = { bytes, what, options };
+      // Part of a larger array cannot move alone.
+      return call<number>('load', message, [], bytes.length === bytes.buffer.byteLength ? [bytes] : []);
+    },
     run(runs) {
       const places = new Map<Block, number>();
       const message = (views: Readonly<Record<string, TensorView>>): Record<string, MessageView> =>

@@ -111,8 +111,12 @@ export class OnnxGraph {
     };
   }
 
-  /** @param guarded whether the file has the output `sentinel` */
-  encode(guarded = false): Uint8Array {
-    return encodeModel({ ...this.model(), guarded });
+  /**
+   * @param guarded whether the file has the output `sentinel`
+   * @param weights constants that nodes read and that have not been declared
+   */
+  encode(guarded = false, weights: readonly OnnxConstant[] = []): Uint8Array {
+    const model = this.model();
+    return encodeModel({ ...model, constants: [...model.constants, ...weights], guarded });
   }
 }
