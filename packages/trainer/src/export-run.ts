@@ -1,5 +1,6 @@
 import {
   type Container,
+  DOWNLOAD,
   EXPORTER,
   ExportError,
   type Exporter,
@@ -35,7 +36,7 @@ export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   readonly out: string;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
-  /** What users of the file may do, in few words; the file tells it. Default: it says nothing of it. */
+  /** What users of the file may do, in few words; the file tells it. Default: what is published of the checkpoint that it began from. */
   readonly licence?: string;
 }
 
@@ -72,6 +73,11 @@ function findExporter(out: string, container: Container): Exporter {
 function precisionOf({ precisions }: Exporter, name: string | undefined): ExportPrecision {
   if (name === undefined) return precisions[0]!;
   return pick('precision', name, Object.fromEntries(precisions.map((precision) => [precision.name, precision])));
+}
+
+/** That of the published checkpoint that a run began from; undefined where it began from none, or from a file of its own. */
+function publishedLicence({ config }: OpenRun, container: Container): string | undefined {
+  return registry(container, DOWNLOAD).get(config.checkpoint?.pretrained ?? '')?.licence;
 }
 
 /** What is to be known of the network before the file is written; then its session is not needed any more. */
@@ -201,10 +207,12 @@ export async function exportRun(
   }
   try {
     const run = await openRun(folder, container, options);
+    const licence = options.licence ?? publishedLicence(run, container);
+    const told = { ...options, ...(licence !== undefined && { licence }) };
     try {
       const data = await run.openDataset();
       try {
-        return await withDraftFolder(out, files, (draft) => exportTo(draft, run, data, exporter, precision, options));
+        return await withDraftFolder(out, files, (draft) => exportTo(draft, run, data, exporter, precision, told));
       } finally {
         await data.close();
       }

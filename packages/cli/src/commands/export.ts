@@ -37,7 +37,10 @@ export function addExport(program: Command): void {
       '--precision <name>',
       'float32 (the default), float16 or int8: smaller, and measured on the test pictures beside the original',
     )
-    .option('--licence <text>', 'what users of the file may do, in few words: goes into its metadata')
+    .option(
+      '--licence <text>',
+      'what users of the file may do, in few words (default: that of the published weights that it began from)',
+    )
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
     .option(
       '--json',
