@@ -78,6 +78,20 @@ describe('a restore is planned before anything is copied', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^net\/fc8\/weights +mismatched +1x1x8x5 +1x1x8x1000$/));
     expect(error.message).toContain('--exclude net/conv1,net/conv10,net/fc8');
   });
+  it('names the widest scopes that hold nothing else', () => {
+    const names = [
+      'net/a/w',
+      'net/aux/a/w',
+      'net/aux/a/BatchNorm/beta',
+      'net/aux/b/w',
+      'net/mixed/a/w',
+      'net/mixed/b/w',
+    ];
+    const all = names.map((name) => ({ ...variables[0]!, name }));
+    const { shape } = variables[0]!;
+    const error = caught(() => planRestore(all, tensors({ 'net/a/w': [shape], 'net/mixed/a/w': [shape] })));
+    expect(error.message).toContain('--exclude net/aux,net/mixed/b, or');
+  });
   it('lets missing ones start anew where asked, but never mismatched ones', () => {
     const rows = planRestore(variables, tensors(fitting), { ignoreMissing: true });
     expect(rows.map(({ status }) => status)).toEqual(['restored', 'restored', 'missing']);

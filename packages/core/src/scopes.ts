@@ -75,6 +75,18 @@ export function formatRestoreTable(rows: readonly RestoreRow[]): string {
     .join('\n');
 }
 
+/** The scopes, as wide as they can be below the network's own, that hold these variables and no others. */
+function widestScopes(names: ReadonlySet<string>, variables: readonly Variable[]): string[] {
+  const above = (scope: string) => scope.slice(0, Math.max(0, scope.lastIndexOf('/')));
+  const isWhole = (scope: string) => variables.every(({ name }) => names.has(name) || !name.startsWith(`${scope}/`));
+  const widest = (name: string): string => {
+    let scope = above(name) || name;
+    while (above(scope).includes('/') && isWhole(above(scope))) scope = above(scope);
+    return scope;
+  };
+  return [...new Set([...names].map(widest))];
+}
+
 /**
  * Decides what a checkpoint gives to a graph, before anything is copied. Missing variables (unless they may be) and
  * mismatched ones are one `CheckpointError` with all of them in a table.
@@ -105,7 +117,7 @@ export function planRestore(
   });
   const wrong = rows.filter(({ status }) => status === 'mismatched' || (status === 'missing' && !ignoreMissing));
   if (wrong.length > 0) {
-    const scopes = [...new Set(wrong.map(({ name }) => name.slice(0, name.lastIndexOf('/'))))].join(',');
+    const scopes = widestScopes(new Set(wrong.map(({ name }) => name)), variables).join(',');
     throw new CheckpointError(
       'checkpoint/does-not-fit',
       `The checkpoint does not fit the network:\n${formatRestoreTable(wrong)}\n${parting && `${parting}\n`}` +

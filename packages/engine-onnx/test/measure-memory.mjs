@@ -1,12 +1,20 @@
 // Trains two steps and prints what the engine said that this would take, and what the process took at most.
 import { readFileSync } from 'node:fs';
+import { inceptionBackbones } from '@graftjs/model-inception';
 import { vggBackbones } from '@graftjs/model-vgg';
 import { onnxEngine } from '../dist/index.js';
 
-const { size, width, batch, optimizer: name, scope = '' } = JSON.parse(process.argv[2]);
-const graph = vggBackbones
-  .find((backbone) => backbone.name === 'vgg_16')
-  .build({ size, width, head: 'pooled', classes: 10 });
+const {
+  network = 'vgg_16',
+  head = 'pooled',
+  size,
+  width,
+  batch,
+  optimizer: name,
+  scope = '',
+} = JSON.parse(process.argv[2]);
+const backbone = [...vggBackbones, ...inceptionBackbones].find((one) => one.name === network);
+const graph = backbone.build({ size, width, head, classes: 10 });
 const optimizer = {
   name,
   slots: Array.from({ length: name === 'adam' ? 2 : 1 }, (_, index) => ({ name: `Slot_${index}`, initial: 0 })),

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { onnx, onnxExporter } from '@graftjs/ckpt-onnx';
-import { type Container, EXPORTER, type Exporter } from '@graftjs/core';
+import { type Container, DOWNLOAD, EXPORTER, type Exporter } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
 import { checkClose } from '@graftjs/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,6 +117,29 @@ describe('an exported run', () => {
       metrics: { split: 'test', count: testCount, top1, top5, loss: expect.closeTo(loss, 6) as number },
       licence: 'CC BY 4.0',
     });
+  });
+
+  it('has the licence of the published checkpoint that it began from, if no other is said', async () => {
+    const container = containerWith(onnxExporter);
+    const record = {
+      name: 'tiny',
+      description: 'for tests',
+      licence: 'CC0 1.0',
+      address: 'https://nowhere.invalid/tiny',
+    };
+    container.register(DOWNLOAD, { useValue: record });
+    const opened = await openRun(run, container, { files });
+    const checkpoint = { path: opened.checkpoint, pretrained: 'tiny' };
+    await opened.close();
+    const folder = await temporaryFolder();
+    await finetune({ ...tinyConfig, checkpoint, epochs: 1 }, container, { files, folder: `${folder}/run` });
+    const licenceOf = async (options: Partial<ExportRunOptions>) => {
+      const out = `${folder}/model.onnx`;
+      await exportRun(`${folder}/run`, container, { files, out, ...options });
+      return (await metadataOf(out)).licence;
+    };
+    expect(await licenceOf({})).toBe('CC0 1.0');
+    expect(await licenceOf({ licence: 'MIT' })).toBe('MIT');
   });
 
   it.each([

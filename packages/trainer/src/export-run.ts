@@ -1,5 +1,6 @@
 import {
   type Container,
+  DOWNLOAD,
   EXPORTER,
   ExportError,
   type Exporter,
@@ -21,7 +22,7 @@ import { type ExportFacts, exportMetadata } from './export-metadata.js';
 import { type ExportStage, predictAll, type StageOptions, watchingOf } from './export-stages.js';
 import { classifierExport, type ExportDifference, type ExportTask } from './export-task.js';
 import type { Scores } from './metrics.js';
-import { type OpenRunOptions, openRun, runTarget } from './open-run.js';
+import { type OpenRunOptions, openRun, runTarget, type TrainedRun } from './open-run.js';
 import { type RunScores, scoresOf } from './run-task.js';
 import { openMaskRun } from './segmentation/open-mask-run.js';
 import { segmenterExport } from './segmentation/segmenter-export.js';
@@ -34,7 +35,7 @@ export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   readonly size?: PairOption;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
-  /** What users of the file may do, in few words; the file tells it. Default: it says nothing of it. */
+  /** What users of the file may do, in few words; the file tells it. Default: what is published of the checkpoint that it began from. */
   readonly licence?: string;
 }
 
@@ -71,6 +72,11 @@ function findExporter(out: string, container: Container): Exporter {
 function precisionOf({ precisions }: Exporter, name: string | undefined): ExportPrecision {
   if (name === undefined) return precisions[0]!;
   return pick('precision', name, Object.fromEntries(precisions.map((precision) => [precision.name, precision])));
+}
+
+/** That of the published checkpoint that a run began from; undefined where it began from none, or from a file of its own. */
+function publishedLicence({ config }: TrainedRun, container: Container): string | undefined {
+  return registry(container, DOWNLOAD).get(config.checkpoint?.pretrained ?? '')?.licence;
 }
 
 /** What is to be known of the network before the file is written; then its session is not needed any more. */
@@ -219,9 +225,11 @@ export async function exportRun<M extends RunScores = Scores>(
     });
   }
   try {
-    const result = await withTask(folder, container, options, (task) =>
-      withDraftFolder(out, files, (draft) => exportTo(draft, task, exporter, precision, options)),
-    );
+    const result = await withTask(folder, container, options, (task) => {
+      const licence = options.licence ?? publishedLicence(task.run, container);
+      const told = { ...options, ...(licence !== undefined && { licence }) };
+      return withDraftFolder(out, files, (draft) => exportTo(draft, task, exporter, precision, told));
+    });
     return result as ExportResult<M>;
   } catch (error) {
     throw checkStopped(options, error);

@@ -77,6 +77,8 @@ const shape = {
   /** What the weights start from; without it, random values. */
   checkpoint: object({
     path: text,
+    /** The published checkpoint that it is, by the name of its `Download`. */
+    pretrained: text.exactOptional(),
     /** Scopes, as Slim's `checkpoint_exclude_scopes`. */
     exclude: list.default([]),
     include: list.exactOptional(),

@@ -51,7 +51,10 @@ export function addExport(program: Command): void {
       "of masks: height and width of the pictures that the file takes, one number or HEIGHTxWIDTH (default: the run's)",
       pictureSize,
     )
-    .option('--licence <text>', 'what users of the file may do, in few words: goes into its metadata')
+    .option(
+      '--licence <text>',
+      'what users of the file may do, in few words (default: that of the published weights that it began from)',
+    )
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
     .option(
       '--json',

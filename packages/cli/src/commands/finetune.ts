@@ -141,7 +141,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
       limitTest,
       corrupt,
     },
-    checkpoint: start && { path: resolve(start.path), exclude, ignoreMissing, names },
+    checkpoint: start && { ...start, path: resolve(start.path), exclude, ignoreMissing, names },
     train: regime,
     batchNorm: options.batchNorm,
     engine: { name: engine, device },
