@@ -138,9 +138,7 @@ describe('a run that tells the class of each pixel', () => {
     const out = join(await temporaryFolder(), 'streets.onnx');
     const exported = await graft(['export', run, '--out', out, '--size', `${height}x${width}`]);
     expect(exported.status, exported.stderr).toBe(0);
-    expect(exported.stdout).toMatch(
-      /on 2 pictures: the classes of pixels are the same but where logits differ by less than/,
-    );
+    expect(exported.stdout).toMatch(/on 2 pictures: the classes of pixels are the same[.,]/);
     const masks = await temporaryFolder();
     await graft(['predict', run, pictures()[0]!, '--out', masks]);
     const file = await onnxExporter.open(out);
