@@ -71,10 +71,14 @@ describe('batches with masks', () => {
     const expected = await collect(trainingBatches(labelled, plain));
     const batches = await collect(maskTrainingBatches(noiseSplit(count), { ...options, accumulate }));
     expect(batches.length).toBe(expected.length);
-    for (const [at, { inputs, masks, classWeights: _, ...planned }] of batches.entries()) {
+    for (const [at, { inputs, masks, classWeights, ...planned }] of batches.entries()) {
       const { indices, step, epoch, endsStep, seed } = expected[at]!;
       expect(planned).toEqual({ indices, step, epoch, endsStep, seed });
       expect([inputs.length, masks.length]).toEqual([indices.length * 24 * 24 * 3, indices.length * 24 * 24]);
+      const labelled = batches
+        .filter((other) => other.step === step)
+        .flatMap((other) => [...other.masks.filter((label) => label !== 255)]);
+      expect([...classWeights]).toEqual(new Array<number>(21).fill(Math.fround(1 / labelled.length)));
       for (const [place, index] of indices.entries()) {
         // Stream 4 of a run is that of its pictures.
         const { values, mask } = preprocessing.train(noise(index), 24, createRandom(7, 4, epoch, index));

@@ -74,7 +74,8 @@ export async function runTarget(
 }
 
 /** A run's session with its weights, and what else of its kind can be opened. */
-export interface RestoredRun extends TrainedRun {
+export interface RestoredRun {
+  readonly run: TrainedRun;
   readonly session: Session;
   readonly engine: Engine;
   readonly where: SessionOptions;
@@ -90,20 +91,20 @@ export async function restoreRun(
   options: OpenRunOptions,
 ): Promise<RestoredRun> {
   const { files, onUnreadable } = options;
-  const run = await RunFolder.open(await trainedFolder(path, files), files);
-  const { record } = run;
+  const folder = await RunFolder.open(await trainedFolder(path, files), files);
+  const { record } = folder;
   if (targetOf(record.model, container) !== target) {
     const [found, wanted] = target === 'masks' ? ['a picture', 'each pixel'] : ['each pixel', 'a picture'];
     throw new UsageError(
       'usage/target',
-      `${run.path} tells the class of ${found}, and the class of ${wanted} is asked for. Accepted: a run of the other kind.`,
-      { details: { run: run.path, accepted: target } },
+      `${folder.path} tells the class of ${found}, and the class of ${wanted} is asked for. Accepted: a run of the other kind.`,
+      { details: { run: folder.path, accepted: target } },
     );
   }
   if (options.checkpoint === 'best' && record.earlyStop === undefined) {
     throw new UsageError(
       'usage/checkpoint',
-      `${run.path} keeps no best checkpoint, since it was not to stop early. Accepted: newest.`,
+      `${folder.path} keeps no best checkpoint, since it was not to stop early. Accepted: newest.`,
     );
   }
   const engine = resolve(container, ENGINE, options.engine ?? record.engine.name);
@@ -111,7 +112,7 @@ export async function restoreRun(
   const where = device === undefined ? {} : { device };
   const format = resolve(container, CHECKPOINT_FORMAT, record.checkpointFormat);
   const graph = buildGraph(record, container);
-  const saver = new Saver({ folder: run.checkpoints, format, files });
+  const saver = new Saver({ folder: folder.checkpoints, format, files });
   const prefer = options.checkpoint ?? (record.earlyStop === undefined ? 'newest' : 'best');
   const session = await engine.open(graph, where);
   try {
@@ -120,28 +121,25 @@ export async function restoreRun(
     if (!restored) {
       throw new RunError(
         'run/no-checkpoint',
-        `${run.path} has no checkpoint yet. Let it train: graft finetune --resume ${path}`,
-        { details: { run: run.path } },
+        `${folder.path} has no checkpoint yet. Let it train: graft finetune --resume ${path}`,
+        { details: { run: folder.path } },
       );
     }
     const { step, state } = restored;
     const scores = [state.best, state.evaluation].find((found) => found?.step === step);
     const checkpoint = saver.pathOf(step);
-    return {
-      folder: run.path,
+    const run: TrainedRun = {
+      folder: folder.path,
       config: record,
       graph,
-      session,
-      engine,
-      where,
       step,
       checkpoint,
       ...(scores && { scores }),
       openVariables: () => openVariables(checkpoint, format, files, averages),
-      restore: (other) => saver.restore(other, step, { averages }),
       classes: record.classes,
       close: () => session.close(),
     };
+    return { run, session, engine, where, restore: (other) => saver.restore(other, step, { averages }) };
   } catch (error) {
     await session.close();
     throw error;
@@ -169,10 +167,11 @@ export async function withSameClasses<T extends { readonly classes: readonly str
  * UsageError `usage/target` where it tells something else
  */
 export async function openRun(folder: string, container: Container, options: OpenRunOptions): Promise<OpenRun> {
-  const run = await restoreRun('classes', folder, container, options);
+  const { run, session } = await restoreRun('classes', folder, container, options);
   const { augment, dataset } = run.config;
   return {
     ...run,
+    session,
     preprocessing: createPreprocessing(augment),
     openDataset: async () => withSameClasses(run, await openClassifiedData(dataset, container)),
   };

@@ -18,10 +18,12 @@ interface Options {
   readonly json?: true;
 }
 
-/** What differs by so much, of networks that tell the one or the other. */
-const compares: Record<RunTarget, string> = {
-  classes: 'logarithms of probabilities differ by',
-  masks: 'the classes of pixels are the same but where logits differ by less than',
+/** How far the file is from the network, of those that tell the one or the other. */
+const comparisons: Record<RunTarget, (difference: number) => string> = {
+  classes: (difference) => `logarithms of probabilities differ by ${difference.toPrecision(2)} of their scale at most`,
+  masks: (difference) =>
+    'the classes of pixels are the same' +
+    (difference > 0 ? `, but where logits differ by no more than ${difference.toPrecision(2)} of their scale` : ''),
 };
 
 function printResult(result: ExportResult<RunScores>, target: RunTarget): void {
@@ -29,7 +31,7 @@ function printResult(result: ExportResult<RunScores>, target: RunTarget): void {
   const sizes = files.map(({ path, bytes }) => `${path} (${formatQuantity(bytes, 'B')})`);
   print(
     `${sizes.join(' and ')}: step ${step} as ${precision}. Compared with the network on ${compared} pictures: ` +
-      `${compares[target]} ${difference.toPrecision(2)} of their scale at most.`,
+      `${comparisons[target](difference)}.`,
   );
   if (!scores) return;
   if (original) print(`test, as trained: ${formatScores(original)}`);

@@ -138,9 +138,7 @@ describe('a run that tells the class of each pixel', () => {
     const out = join(await temporaryFolder(), 'streets.onnx');
     const exported = await graft(['export', run, '--out', out, '--size', `${height}x${width}`]);
     expect(exported.status, exported.stderr).toBe(0);
-    expect(exported.stdout).toMatch(
-      /on 2 pictures: the classes of pixels are the same but where logits differ by less than/,
-    );
+    expect(exported.stdout).toMatch(/on 2 pictures: the classes of pixels are the same[.,]/);
     const masks = await temporaryFolder();
     await graft(['predict', run, pictures()[0]!, '--out', masks]);
     const file = await onnxExporter.open(out);
@@ -170,7 +168,7 @@ describe('a folder with one broken mask among good ones', () => {
       .toBuffer();
   it.each<[string, () => Uint8Array | Promise<Uint8Array>, RegExp]>([
     ['cut short', () => palette(draw('c').mask).subarray(0, 60), /cannot be decoded/],
-    ['of another size', () => encodeMask(new Uint8Array(20), 4, 5), /is 4 x 5 pixels, and its picture .* 43 x 57/],
+    ['of another size', () => encodeMask(new Uint8Array(20), 4, 5), /is 4 x 5 pixels, and its picture 43 x 57/],
     ['a picture of colours', rgb, /is a PNG that is RGB/],
     ['with a label that is no class', () => palette(draw('c').mask.with(70, 9)), /has the label 9 at column 13, row 1/],
   ])('%s: is named, and can be left out', async (_, broken, message) => {

@@ -43,7 +43,7 @@ describe('what is installed is found', () => {
       preprocessing: 'vgg',
     });
     const datasets = JSON.parse((await graft(['datasets', '--json'])).stdout) as { name: string }[];
-    expect(datasets.map(({ name }) => name)).toEqual(['cifar10', 'folder']);
+    expect(datasets.map(({ name }) => name)).toEqual(['cifar10', 'folder', 'voc', 'voc_aug']);
     expect((await graft(['datasets'])).stdout).toMatch(/^cifar10 +CIFAR-10/m);
   });
 });

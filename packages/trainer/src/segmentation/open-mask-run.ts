@@ -35,7 +35,7 @@ export interface OpenMaskRun extends TrainedRun {
  * @throws as `openRun`
  */
 export async function openMaskRun(folder: string, container: Container, options: OpenRunOptions): Promise<OpenMaskRun> {
-  const { session, engine, where, restore, ...run } = await restoreRun('masks', folder, container, options);
+  const { run, session, engine, where, restore } = await restoreRun('masks', folder, container, options);
   const { config, graph, classes } = run;
   const [height, width] = graph.input.shape as [number, number, number];
   const network = new SizedNetwork(

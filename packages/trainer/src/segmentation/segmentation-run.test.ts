@@ -69,6 +69,9 @@ describe('a run with masks', () => {
     const { run: __, ...result } = await resume<MaskScores>(folder, tinyMaskContainer(), rest);
     const { run: ___, ...expected } = whole.result;
     expect(result).toEqual(expected);
+    const opened = await openMaskRun(folder, tinyMaskContainer(), { files });
+    expect(await opened.evaluate((await opened.openDataset()).splits.test)).toMatchObject(expected.metrics);
+    await opened.close();
     const last = whole.result.steps;
     expect(await remainsOf(folder, last)).toEqual(await remainsOf(whole.folder, last));
   });
