@@ -37,4 +37,5 @@ export {
   arrangedDims,
   type Blocks,
   blocksOf,
+  isHeavy,
 } from './weight-arrangement.js';
