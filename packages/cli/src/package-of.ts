@@ -4,7 +4,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['backbone', 'resnet_', '@graftjs/model-resnet'],
   ['backbone', 'alexnet_', '@graftjs/model-alexnet'],
   ['backbone', 'inception_', '@graftjs/model-inception'],
-  // Whoever names a network may mean one of either kind.
+  // Networks are looked for among backbones where nothing else is known of them.
   ['backbone', 'fcn_', '@graftjs/seg-fcn'],
   ['segmenter', 'fcn_', '@graftjs/seg-fcn'],
   ['dataset', 'cifar10', '@graftjs/data-cifar10'],
