@@ -21,7 +21,8 @@ export interface ExportPrecision {
   /** One line for people. */
   readonly description: string;
   /**
-   * The most that a logarithm of a probability may differ from the trainer's, as a share of the largest one's size. Absent
+   * The most that a logarithm of a probability may differ from the trainer's, as a share of the largest one's size; of masks, that
+   * the trainer's logit of a pixel's class may be below that of the class that it has most of. Absent
    * where numbers are so coarse that only the accuracy can tell whether the file is any good.
    */
   readonly tolerance?: number;

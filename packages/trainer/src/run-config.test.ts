@@ -46,7 +46,7 @@ describe('a config', () => {
     [
       'classWeights',
       { classWeights: 'most' },
-      "classWeights is \"most\". Accepted: 'none', 'balanced', or an object of numbers above 0 by the names of classes.",
+      "classWeights is \"most\". Accepted: 'none', 'balanced', 'median', or an object of numbers above 0 by the names of classes.",
     ],
     ['classWeights.a', { classWeights: { a: -1 } }, 'classWeights.a is -1. Accepted: a number above 0.'],
     ['movingAverageDecay', { movingAverageDecay: 1 }, 'movingAverageDecay is 1. Accepted: a number from 0 to below 1.'],
@@ -62,7 +62,7 @@ describe('a config', () => {
     [
       'model.siz',
       { model: { name: 'a', siz: 3 } },
-      'model.siz is 3. Accepted: no such key, but name, head, size, width, classes, dropout, normalization.',
+      'model.siz is 3. Accepted: no such key, but name, backbone, head, size, width, classes, dropout, denseChannels, learnedUpsampling, scaledSkips, normalization.',
     ],
     ['checkpoint.path', { checkpoint: {} }, 'checkpoint.path is missing. Accepted: a text that is not empty.'],
     [

@@ -60,7 +60,6 @@ export interface EndedRun {
 /** Everything of a config that can be wrong without a look at data: unknown names are errors here. */
 function resolveParts(config: RunConfig, container: Container) {
   return {
-    target: targetOf(config.model, container),
     engine: resolve(container, ENGINE, config.engine.name),
     format: resolve(container, CHECKPOINT_FORMAT, config.checkpointFormat),
     optimizer: pick('optimizer', config.optimizer, optimizers)(),
