@@ -72,7 +72,7 @@ export { nodesFor, trainingNodes } from './nodes-for.js';
 export { type Normalization, normalizationOf, withNormalization } from './normalization.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
-export type { PaddingRule, PairOption } from './padding.js';
+export { type PaddingRule, type PairOption, resolvePadding } from './padding.js';
 export {
   BACKBONE,
   CHECKPOINT_FORMAT,
