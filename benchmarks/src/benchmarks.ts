@@ -51,6 +51,11 @@ const peers: readonly System[] = [
   { name: 'TensorFlow, tf_slim', program: tensorflowClassifier },
 ];
 
+const segmentationPeers: readonly System[] = [
+  { name: 'PyTorch, NCHW', program: torch('torch_fcn.py'), settings: { channelsLast: false } },
+  { name: 'PyTorch, channels_last', program: torch('torch_fcn.py'), settings: { channelsLast: true } },
+];
+
 /** A network from pictures to logits, at batches of 8 and of 1. */
 function inference(network: string, title: string, size: number): Readonly<Record<string, Benchmark>> {
   const systems = [
@@ -120,6 +125,20 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     task: 'train',
     network: 'resnet_v1_50',
     systems: [graftTrain, ...peers],
+  },
+  'train-fcn_8s': {
+    description: 'A training step of FCN-8s on VGG-16: all layers, SGD with momentum, dropout, 21 classes a pixel',
+    defaults: { batch: 2, size: 256, steps: 4, rounds: 2 },
+    task: 'train',
+    network: 'fcn_8s',
+    systems: [graftTrain, ...segmentationPeers],
+  },
+  'infer-fcn_8s': {
+    description: 'FCN-8s on VGG-16 from pictures to the logits of each pixel',
+    defaults: { batch: 2, size: 256, steps: 8, rounds: 3 },
+    task: 'infer',
+    network: 'fcn_8s',
+    systems: [{ name: 'Graft', program: node('graft-infer.js') }, ...segmentationPeers],
   },
   ...inference('vgg_16', 'VGG-16', 224),
   ...inference('resnet_v1_50', 'ResNet-50', 224),
