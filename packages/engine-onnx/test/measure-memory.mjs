@@ -1,20 +1,15 @@
 // Trains two steps and prints what the engine said that this would take, and what the process took at most.
 import { readFileSync } from 'node:fs';
-import { inceptionBackbones } from '@graftjs/model-inception';
 import { vggBackbones } from '@graftjs/model-vgg';
 import { onnxEngine } from '../dist/index.js';
+import { buildBranches } from './branches.mjs';
 
-const {
-  network = 'vgg_16',
-  head = 'pooled',
-  size,
-  width,
-  batch,
-  optimizer: name,
-  scope = '',
-} = JSON.parse(process.argv[2]);
-const backbone = [...vggBackbones, ...inceptionBackbones].find((one) => one.name === network);
-const graph = backbone.build({ size, width, head, classes: 10 });
+const { network, size, width, batch, optimizer: name, scope = '' } = JSON.parse(process.argv[2]);
+const vgg16 = vggBackbones.find((one) => one.name === 'vgg_16');
+const graph =
+  network === 'branches'
+    ? buildBranches({ size, classes: 10 })
+    : vgg16.build({ size, width, head: 'pooled', classes: 10 });
 const optimizer = {
   name,
   slots: Array.from({ length: name === 'adam' ? 2 : 1 }, (_, index) => ({ name: `Slot_${index}`, initial: 0 })),
