@@ -20,6 +20,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['checkpoint format', 'safetensors', '@graftjs/ckpt-safetensors'],
   ['checkpoint format', 'onnx', '@graftjs/ckpt-onnx'],
   ['engine', 'onnx', '@graftjs/engine-onnx'],
+  ['engine', 'tfjs', '@graftjs/engine-tfjs'],
 ];
 
 /**

@@ -80,7 +80,7 @@ export { type Normalization, normalizationOf, withNormalization } from './normal
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
 export { padPictures } from './pad-pictures.js';
-export { type PaddingRule, type PairOption, pair } from './padding.js';
+export { type PaddingRule, type PairOption, pair, resolvePadding } from './padding.js';
 export {
   BACKBONE,
   CHECKPOINT_FORMAT,

@@ -1,11 +1,10 @@
 import { elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
+import { labelBatch, logitsOf, ownStatisticsOf, TrainedVariables } from '@graftjs/core/engine-kit';
 import { Block } from './block.js';
-import { labelBatch } from './label-batch.js';
 import { createSession } from './onnx-session.js';
 import { OwnStatistics } from './own-statistics.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
-import { ownStatisticsOf, trainedBy, writeStepGraphs } from './step-graphs.js';
-import { TrainedVariables } from './trained-variables.js';
+import { trainedBy, writeStepGraphs } from './step-graphs.js';
 import { loadStep } from './training-step.js';
 
 /**
@@ -18,7 +17,7 @@ export async function createTrainingSession(parts: SessionParts, training: Train
   const variables = new TrainedVariables(graph, store, training, names);
   const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
   const step = await loadStep(parts, segments, variables, statistics);
-  const logitsShape = graph.nodes.find(({ name }) => name === graph.output)!.shape;
+  const logitsShape = logitsOf(graph);
   const session = createSession(parts);
 
   return {

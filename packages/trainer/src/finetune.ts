@@ -2,7 +2,7 @@ import type { Container } from '@graftjs/core';
 import type { Scores } from './metrics.js';
 import type { RunConfigInput } from './run-config.js';
 import { RunFolder } from './run-folder.js';
-import type { RunOptions } from './run-options.js';
+import type { ResumeOptions, RunOptions } from './run-options.js';
 import { planStages, runStages, type Stage, type StagedResult } from './run-stages.js';
 import type { RunScores } from './run-task.js';
 import { readStagePlan, writeStagePlan } from './stage-plan.js';
@@ -49,17 +49,21 @@ export async function finetuneStages(
  * Goes on with a run from its newest checkpoint that can be read, to the same end as if it had never stopped: each later
  * step gets the batch, the learning rate and the weights that it would have had. What the metrics hold of later steps is
  * cut off. A run that was stopped before its first checkpoint begins again; one that is finished gives its result. Of a run
- * in stages, the one that was stopped goes on, and those after it follow.
+ * in stages, the one that was stopped goes on, and those after it follow. On another engine it comes as near to that end as the two
+ * engines' rounding allows.
  * @throws as `finetune`; RunError `run/no-run`, `run/config`, `run/no-checkpoint`, `run/other-classes`
  */
 export async function resume<M extends RunScores = Scores>(
   folder: string,
   container: Container,
-  options: RunOptions,
+  options: ResumeOptions,
 ): Promise<RunResult<M>> {
-  const plan = await readStagePlan(folder, options.files);
-  const result = plan
-    ? await runStages(folder, plan, container, options)
-    : (await resumeRun(folder, container, options)).result;
+  const { files, engine } = options;
+  const plan = await readStagePlan(folder, files);
+  if (!plan) return (await resumeRun(folder, container, options)).result as RunResult<M>;
+  const moved = plan.map((config) => ({ ...config, engine: { name: config.engine.name, ...engine } }));
+  const result: RunResult<RunScores> = engine
+    ? await runStages(folder, moved, container, options, () => writeStagePlan(folder, moved, files))
+    : await runStages(folder, plan, container, options);
   return result as RunResult<M>;
 }

@@ -59,7 +59,7 @@ export {
 export type { ClassifiedData, MaskedData } from './run-data.js';
 export { RunFolder } from './run-folder.js';
 export type { RunTarget } from './run-model.js';
-export type { RunOptions } from './run-options.js';
+export type { ResumeOptions, RunOptions } from './run-options.js';
 export type { Stage, StagedResult } from './run-stages.js';
 export type { RunState, StepScores } from './run-state.js';
 export type { RunEvaluation, RunScores } from './run-task.js';

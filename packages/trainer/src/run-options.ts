@@ -26,3 +26,9 @@ export interface RunOptions {
   /** Stops the run after the running step, with a checkpoint to resume from. */
   readonly signal?: AbortSignal;
 }
+
+/** What resuming a run may be told besides. */
+export interface ResumeOptions extends RunOptions {
+  /** Where it goes on from now on, if not where it was: a name alone stands for that engine's first device. */
+  readonly engine?: { readonly name?: string; readonly device?: string };
+}

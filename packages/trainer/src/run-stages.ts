@@ -1,6 +1,6 @@
 import { type Container, resolve, SEGMENTER, UsageError } from '@graftjs/core';
 import { parseRunConfig, type RunConfig, type RunConfigInput } from './run-config.js';
-import type { RunOptions } from './run-options.js';
+import type { ResumeOptions } from './run-options.js';
 import type { MaskScores } from './segmentation-metrics.js';
 import { stageFolder } from './stage-plan.js';
 import { type EndedRun, type RunResult, resumeRun, startRun } from './start-run.js';
@@ -46,13 +46,13 @@ export function planStages(input: RunConfigInput, stages: readonly Stage[], cont
 
 /**
  * Does what is left of a plan: goes on with the stage that was stopped, and begins those after it.
- * @param begin called before the first run is written, where there is none yet
+ * @param begin called before anything is written
  */
 export async function runStages(
   folder: string,
   plan: readonly RunConfig[],
   container: Container,
-  options: RunOptions,
+  options: ResumeOptions,
   begin?: () => Promise<void>,
 ): Promise<StagedResult> {
   const { files, onEvent } = options;
@@ -60,9 +60,10 @@ export async function runStages(
   for (const [index, config] of plan.entries()) {
     const path = stageFolder(folder, config);
     const before = ended.at(-1);
+    const whole = { folder, ...(begin && index === 0 && { begin }) };
     onEvent?.({ type: 'stage', model: config.model.name, index, count: plan.length });
     if ((await files.stat(`${path}/config.json`)) !== undefined) {
-      ended.push(await resumeRun(path, container, options, { folder }));
+      ended.push(await resumeRun(path, container, options, whole));
       continue;
     }
     const checkpoint = before && {
@@ -72,14 +73,7 @@ export async function runStages(
       ignoreMissing: true,
     };
     const input = { ...config, ...(checkpoint && { checkpoint }) };
-    ended.push(
-      await startRun(
-        input,
-        container,
-        { ...options, folder: path },
-        { folder, ...(begin && index === 0 && { begin }) },
-      ),
-    );
+    ended.push(await startRun(input, container, { ...options, folder: path }, whole));
   }
   const stages = ended.map(({ result }) => result as RunResult<MaskScores>);
   return { ...stages.at(-1)!, run: folder, stages };

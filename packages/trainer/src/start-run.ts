@@ -27,7 +27,7 @@ import { parseRunConfig, type RunConfig, type RunConfigInput, type RunRecord } f
 import { checkSameClasses, openClassifiedData, openMaskedData, type RunData } from './run-data.js';
 import { RunFolder } from './run-folder.js';
 import { buildGraph, resolveModel, targetOf } from './run-model.js';
-import type { RunOptions } from './run-options.js';
+import type { ResumeOptions, RunOptions } from './run-options.js';
 import { openRunSessions, type RunSessions } from './run-sessions.js';
 import type { RunState, StepScores } from './run-state.js';
 import type { RunScores, RunTask } from './run-task.js';
@@ -236,14 +236,15 @@ export function startRun(
 export function resumeRun(
   folder: string,
   container: Container,
-  options: RunOptions,
+  options: ResumeOptions,
   whole?: WholeRun,
 ): Promise<EndedRun> {
-  const { files, onEvent } = options;
+  const { files, onEvent, engine } = options;
   return closingAll(async (closing) => {
-    const run = await RunFolder.open(folder, files, whole?.folder);
+    const found = await RunFolder.open(folder, files, whole?.folder);
     const lock = await RunFolder.lock(folder, files);
     closing.push(() => lock.release());
+    const run = engine ? found.on({ name: found.record.engine.name, ...engine }) : found;
     const { record } = run;
     resolveParts(record, container);
     const data = await openData(record, container);
@@ -263,6 +264,8 @@ export function resumeRun(
       await writeStart(weights, await openStart(record, graph, container, options, closing), record.seed);
     }
     const state = restored?.state ?? initialState(record.seed);
+    await whole?.begin?.();
+    if (engine) await run.writeRecord();
     await run.cutMetrics(state.metricsSize);
     return runLoop({ run, sessions, saver, task }, data, state, options);
   });

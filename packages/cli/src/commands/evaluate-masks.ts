@@ -2,6 +2,7 @@ import { type Container, type MaskSplit, pick } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { createSheet, type Ranked, type SheetRow, WorstAndBest } from '@graftjs/report';
 import { openMaskRun, type SegmentationScores, type SegmentedPicture, type ViewOptions } from '@graftjs/trainer';
+import { type EngineOptions, engineOf } from '../device-options.js';
 import { formatTable, print } from '../print.js';
 import type { Progress } from '../progress.js';
 import { formatKnown, formatScores, formatShare, tellUnreadable } from '../run-progress.js';
@@ -35,15 +36,15 @@ function sheetRows(ranked: WorstAndBest<SegmentedPicture>, split: MaskSplit): Sh
 /** Evaluates a run that tells the class of each pixel, and draws a sheet of its worst and best pictures. */
 export async function evaluateMaskRun(
   folder: string,
-  options: ViewOptions & { readonly split?: string; readonly device?: string; readonly sheet?: string },
+  options: ViewOptions & EngineOptions & { readonly split?: string; readonly sheet?: string },
   container: Container,
   progress: Progress,
 ): Promise<MaskEvaluation> {
-  const { split: name = 'test', device } = options;
+  const { split: name = 'test' } = options;
   const run = await openMaskRun(folder, container, {
     files: nodeFileSystem,
     onUnreadable: tellUnreadable(progress),
-    ...(device !== undefined && { device }),
+    ...engineOf(options),
   });
   try {
     const { splits, close } = await run.openDataset();

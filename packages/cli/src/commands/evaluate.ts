@@ -14,6 +14,7 @@ import {
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
+import { backendOption, deviceOf, type EngineOptions, engineOf } from '../device-options.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
 import { type NormalizationValues, normalizationOf, normalizationOptions } from '../normalization-options.js';
@@ -24,9 +25,8 @@ import { formatScores, formatShare, showRun, tellUnreadable } from '../run-progr
 import { addViewOptions, viewOptionNames } from '../view-options.js';
 import { evaluateMaskRun, printMaskEvaluation } from './evaluate-masks.js';
 
-interface Options extends ViewOptions, NormalizationValues {
+interface Options extends ViewOptions, NormalizationValues, EngineOptions {
   readonly split?: string;
-  readonly device?: string;
   readonly model?: string;
   readonly checkpoint?: string;
   readonly names?: string;
@@ -38,7 +38,6 @@ interface Options extends ViewOptions, NormalizationValues {
   readonly width?: number;
   readonly classes?: number;
   readonly preprocessing?: string;
-  readonly engine?: string;
   readonly batchSize?: number;
   readonly workers?: number;
   readonly sheet?: string;
@@ -46,7 +45,7 @@ interface Options extends ViewOptions, NormalizationValues {
 }
 
 /** What goes with a run, which has all else in its config. */
-const optionsOfRuns = ['split', 'device', 'json'];
+const optionsOfRuns = ['split', 'engine', 'device', 'backend', 'json'];
 
 /** The same with one that tells the class of each pixel. */
 const optionsOfMaskRuns = [...viewOptionNames, 'sheet'];
@@ -75,14 +74,14 @@ function printEvaluation({ split, published, ...evaluation }: CheckpointEvaluati
 
 async function evaluateRun(
   folder: string,
-  { split: name = 'test', device }: Options,
+  { split: name = 'test', ...options }: Options,
   container: Container,
   progress: Progress,
 ): Promise<{ readonly split: string } & Evaluation> {
   const run = await openRun(folder, container, {
     files: nodeFileSystem,
     onUnreadable: tellUnreadable(progress),
-    ...(device !== undefined && { device }),
+    ...engineOf(options),
   });
   try {
     const { splits, close } = await run.openDataset();
@@ -118,7 +117,7 @@ async function evaluateNetwork(
   container: Container,
   progress: Progress,
 ): Promise<CheckpointEvaluation> {
-  const { head, size, width, classes, names, split, limit, preprocessing, device, batchSize } = options;
+  const { head, size, width, classes, names, split, limit, preprocessing, batchSize } = options;
   const normalization = normalizationOf(options);
   const model = { name: required(options.model, '--model'), head, size, width, classes, normalization };
   const checkpoint = required(options.checkpoint, '--checkpoint');
@@ -132,7 +131,7 @@ async function evaluateNetwork(
     pretrained,
     dataset: { name: dataset, folder, split, limit },
     preprocessing,
-    engine: { name: options.engine, device },
+    engine: { name: options.engine, ...deviceOf(options) },
     batchSize,
     // Keys that are undefined count as left out.
   } as CheckpointConfigInput;
@@ -186,6 +185,7 @@ export function addEvaluate(program: Command): void {
     .argument('[run]', 'the folder of a run')
     .option('--split <name>', 'a split of the data set (default: test; without a run all pictures that come unsplit)')
     .option('--device <name>', "where the engine runs (default: as the run did; else the engine's first)")
+    .addOption(backendOption())
     .option('--model <name>', 'without a run: a network; `graft models` lists them')
     .option('--checkpoint <path>', 'its weights: a checkpoint of any known format, or the name of a downloaded one')
     .option('--names <source>', 'whose names the checkpoint has, where several would do')
@@ -203,7 +203,7 @@ export function addEvaluate(program: Command): void {
     .option('--preprocessing <name>', 'none, vgg or inception (default: as the network was published)')
     .addOption(mean)
     .addOption(deviation)
-    .option('--engine <name>', 'what runs it (default: onnx)')
+    .option('--engine <name>', 'what runs it (default: as the run did; else onnx)')
     .option('--batch-size <n>', 'pictures in a batch (default: 32)', wholeFromOne)
     .option(
       '--workers <n>',

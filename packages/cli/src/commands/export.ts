@@ -3,18 +3,18 @@ import { type ExportResult, exportRun, type RunScores, type RunTarget, runTarget
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
+import { backendOption, type EngineOptions, engineOf } from '../device-options.js';
 import { pictureSize } from '../option-values.js';
 import { formatQuantity, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, tellUnreadable } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
-interface Options {
+interface Options extends EngineOptions {
   readonly out: string;
   readonly precision?: string;
   readonly size?: number | [height: number, width: number];
   readonly licence?: string;
-  readonly device?: string;
   readonly json?: true;
 }
 
@@ -57,7 +57,9 @@ export function addExport(program: Command): void {
       '--licence <text>',
       'what users of the file may do, in few words (default: that of the published weights that it began from)',
     )
-    .option('--device <name>', "where the run's engine runs (default: as the run did)")
+    .option('--engine <name>', 'what runs the network (default: as the run did)')
+    .option('--device <name>', "where the engine runs (default: as the run did, else the engine's first)")
+    .addOption(backendOption())
     .option(
       '--json',
       'print one JSON document: {files: [{path, bytes}], precision, step, compared, difference, scores?, original?}',
@@ -75,7 +77,7 @@ Examples:
   graft export runs/streets --out streets.onnx --size 360x480`,
     )
     .action(async (folder: string, options: Options) => {
-      const { json, ...given } = options;
+      const { json, engine, device, backend, ...given } = options;
       const { container } = await compose();
       const progress = new Progress();
       const { signal, release } = createStopSignal(() => {
@@ -86,6 +88,7 @@ Examples:
         const target = await runTarget(folder, container, { files: nodeFileSystem });
         const result = await exportRun<RunScores>(folder, container, {
           ...given,
+          ...engineOf(options),
           files: nodeFileSystem,
           workers,
           signal,

@@ -8,6 +8,7 @@ import {
   finetuneStages,
   optimizers,
   parseRunConfig,
+  type ResumeOptions,
   type RunConfigInput,
   type RunOptions,
   type RunScores,
@@ -18,6 +19,7 @@ import { startPictureWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
+import { backendOption, deviceOf, type EngineOptions, engineOf } from '../device-options.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
 import { type NormalizationValues, normalizationOf, normalizationOptions } from '../normalization-options.js';
@@ -27,7 +29,7 @@ import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
-interface Options extends NormalizationValues {
+interface Options extends NormalizationValues, EngineOptions {
   readonly model?: string;
   readonly head?: string;
   readonly size?: number;
@@ -50,8 +52,6 @@ interface Options extends NormalizationValues {
   readonly names?: string;
   readonly train?: string[];
   readonly batchNorm?: BatchNormPolicy;
-  readonly engine?: string;
-  readonly device?: string;
   readonly optimizer?: string;
   readonly learningRate?: number[];
   readonly schedule?: string;
@@ -101,7 +101,8 @@ Examples:
     --dataset cifar10 --data cifar-10-batches-bin --optimizer momentum --schedule exponential,steps=1000 --out runs/cifar
   graft finetune --model fcn_8s --dataset voc --data VOCdevkit --checkpoint vgg_16 --size 256 --augment crop,flip \
     --batch-size 2 --stages 32s,16s,8s --learning-rate 1e-4,3e-5,1e-5 --out runs/voc
-  graft finetune --resume runs/cifar`;
+  graft finetune --resume runs/cifar
+  graft finetune --resume runs/cifar --engine tfjs --backend node`;
 
 const wholeFromOne = wholeNumber(1);
 const seeds = wholeNumber(0, 2 ** 32 - 1);
@@ -119,7 +120,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
   const { model, head, size, width, classes, dropout } = options;
   const { backbone, denseChannels, learnedUpsampling, scaledSkips } = options;
   const { dataset, data, limitTrain, limitTest, corrupt } = options;
-  const { checkpoint, exclude, ignoreMissing, names, train, engine, device } = options;
+  const { checkpoint, exclude, ignoreMissing, names, train, engine } = options;
   if (checkpoint === undefined && (exclude || ignoreMissing || names !== undefined)) {
     throw new UsageError(
       'usage/missing-option',
@@ -144,7 +145,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
     checkpoint: start && { ...start, path: resolve(start.path), exclude, ignoreMissing, names },
     train: regime,
     batchNorm: options.batchNorm,
-    engine: { name: engine, device },
+    engine: { name: engine, ...deviceOf(options) },
     optimizer: options.optimizer,
     learningRate: options.learningRate?.at(-1),
     schedule: options.schedule,
@@ -200,9 +201,16 @@ async function start(options: Options, container: Container, running: RunOptions
   return stages ? finetuneStages(config, stages, container, where) : finetune<RunScores>(config, container, where);
 }
 
+/** Where a run is to go on, if not where it was. */
+function movedTo(options: Options): Pick<ResumeOptions, 'engine'> {
+  const { engine: name, ...where } = engineOf(options);
+  const engine = { ...(name !== undefined && { name }), ...where };
+  return Object.keys(engine).length > 0 ? { engine } : {};
+}
+
 function checkAlone(command: Command): void {
   const others = command.options
-    .filter((option) => !['resume', 'json'].includes(option.attributeName()))
+    .filter((option) => !['resume', 'json', 'engine', 'device', 'backend'].includes(option.attributeName()))
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   if (others.length === 0) return;
   throw new UsageError(
@@ -277,6 +285,7 @@ export function addFinetune(program: Command): void {
     )
     .option('--engine <name>', shown('what runs it', defaults.engine.name))
     .option('--device <name>', "where the engine runs (default: the engine's first)")
+    .addOption(backendOption())
     .option('--optimizer <name>', shown(Object.keys(optimizers).join(', '), defaults.optimizer))
     .option(
       '--learning-rate <rate>',
@@ -342,7 +351,10 @@ export function addFinetune(program: Command): void {
       wholeNumber(0),
     )
     .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
-    .option('--resume <run>', 'go on with a run, by its own config; no other option but --json goes with it')
+    .option(
+      '--resume <run>',
+      'go on with a run, by its own config; of the others only --json, and --engine, --device or --backend go with it',
+    )
     .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics, stages?}')
     .addHelpText('after', examples)
     .action(async (options: Options, command: Command) => {
@@ -365,7 +377,7 @@ export function addFinetune(program: Command): void {
         const result =
           options.resume === undefined
             ? await start(options, container, running)
-            : await resume<RunScores>(options.resume, container, running);
+            : await resume<RunScores>(options.resume, container, { ...running, ...movedTo(options) });
         if (options.json) printJson(result);
         else print(`${result.run}: ${result.steps} steps done, ${formatScores(result.metrics)}`);
       } finally {

@@ -4,6 +4,7 @@ import { nodeFileSystem } from '@graftjs/core/node';
 import { encodeMask, encodePicture, overlayMask } from '@graftjs/report';
 import { openMaskRun, type ViewOptions } from '@graftjs/trainer';
 import { describeError } from '../describe-error.js';
+import { type EngineOptions, engineOf } from '../device-options.js';
 import { print } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatShare, tellUnreadable } from '../run-progress.js';
@@ -49,14 +50,14 @@ export async function predictMasks(
   folder: string,
   files: readonly string[],
   reader: PictureReader,
-  options: ViewOptions & { readonly out?: string; readonly device?: string; readonly json?: true },
+  options: ViewOptions & EngineOptions & { readonly out?: string; readonly json?: true },
   container: Container,
 ): Promise<PredictedMask[]> {
-  const { device, json } = options;
+  const { json } = options;
   const run = await openMaskRun(folder, container, {
     files: nodeFileSystem,
     onUnreadable: tellUnreadable(new Progress()),
-    ...(device !== undefined && { device }),
+    ...engineOf(options),
   });
   const results: PredictedMask[] = [];
   try {

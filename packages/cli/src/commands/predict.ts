@@ -4,6 +4,7 @@ import { openRun, type Prediction, predict, runTarget, type ViewOptions } from '
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
+import { backendOption, type EngineOptions, engineOf } from '../device-options.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
@@ -11,9 +12,8 @@ import { formatShare, tellUnreadable } from '../run-progress.js';
 import { addViewOptions, viewOptionNames } from '../view-options.js';
 import { predictMasks } from './predict-masks.js';
 
-interface Options extends ViewOptions {
+interface Options extends ViewOptions, EngineOptions {
   readonly top?: number;
-  readonly device?: string;
   readonly out?: string;
   readonly json?: true;
 }
@@ -29,7 +29,9 @@ export function addPredict(program: Command): void {
     .argument('<files...>', 'pictures')
     .option('--top <n>', 'how many classes of each picture are given (default: 5)', wholeNumber(1))
     .option('--out <folder>', 'of masks: where they are written (default: predictions in the run)')
-    .option('--device <name>', "where the run's engine runs (default: as the run did)")
+    .option('--engine <name>', 'what runs the network (default: as the run did)')
+    .option('--device <name>', "where the engine runs (default: as the run did, else the engine's first)")
+    .addOption(backendOption())
     .option(
       '--json',
       'print one JSON document: [{file, predictions: [{name, index, probability}]}]; of masks: [{file, mask, overlay, ' +
@@ -47,7 +49,7 @@ Examples:
   graft predict runs/streets photos/*.jpg --flip --out masks`,
     )
     .action(async (folder: string, files: string[], options: Options) => {
-      const { device, json } = options;
+      const { json } = options;
       const { container } = await compose();
       const [reader] = registry(container, PICTURE_READER).values();
       if (!reader) {
@@ -93,7 +95,7 @@ Examples:
       const run = await openRun(folder, container, {
         files: nodeFileSystem,
         onUnreadable,
-        ...(device !== undefined && { device }),
+        ...engineOf(options),
       });
       try {
         const { session, classes, preprocessing } = run;

@@ -4,6 +4,7 @@ import {
   elementCount,
   type Optimizer,
   type Segmenter,
+  type SessionOptions,
   type TrainingSession,
   type Variable,
   voidLabel,
@@ -98,6 +99,7 @@ export async function verifySegmentation(
   segmenter: Segmenter,
   backbone: Backbone,
   engine: Engine,
+  where: SessionOptions,
 ): Promise<Verification> {
   const { classes, height, width, batch } = oracle;
   const checks = new Checks();
@@ -121,7 +123,7 @@ export async function verifySegmentation(
     if (!checks.fits(gradientName(name), shapes.get(name), recorded.shape)) continue;
     expectations.set(gradientName(name), { recorded, tolerance: tolerances.training });
   }
-  const session = await engine.openTraining(graph, { trainable, optimizer: idle });
+  const session = await engine.openTraining(graph, { trainable, optimizer: idle }, where);
   try {
     const gradients = graph.variables.map(({ name }) => gradientName(name));
     await compareAll(expectations, gradients, checks, async (wanted, draw) => {

@@ -1,12 +1,7 @@
-import {
-  type Batch,
-  EngineError,
-  elementCount,
-  formatShape,
-  type MaskBatch,
-  type Shape,
-  voidLabel,
-} from '@graftjs/core';
+import { voidLabel } from '../dataset.js';
+import { elementCount, formatShape, type Shape } from '../dtype.js';
+import type { Batch, MaskBatch } from '../engine.js';
+import { EngineError } from '../errors.js';
 
 /** The label of each example, or of each pixel, and how much it counts in the loss. */
 export interface LabelBatch {
