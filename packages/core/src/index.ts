@@ -62,8 +62,9 @@ export type {
   TrainedNetwork,
   ValueRange,
 } from './exporter.js';
+export { ExternalFiles, folderOf } from './external-files.js';
 export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js';
-export { type Float32Reader, readingFloat32 } from './float32-reader.js';
+export { type Float32Reader, float16ToFloat32, readingFloat32 } from './float32-reader.js';
 export type { AuxiliaryOutput, Graph, GraphInput, Initializer, Variable } from './graph.js';
 export { ilsvrc2012 } from './ilsvrc2012.js';
 export type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
