@@ -68,12 +68,13 @@ export { type Float32Reader, float16ToFloat32, readingFloat32 } from './float32-
 export type { AuxiliaryOutput, Graph, GraphInput, Initializer, Variable } from './graph.js';
 export { ilsvrc2012 } from './ilsvrc2012.js';
 export type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
+export { createMemoryFiles } from './memory-files.js';
 export type { ForeignInput, ForeignTensor, NameMap } from './name-map.js';
 export { nodesFor, trainingNodes } from './nodes-for.js';
 export { type Normalization, normalizationOf, withNormalization } from './normalization.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
-export type { PaddingRule, PairOption } from './padding.js';
+export { type PaddingRule, type PairOption, resolvePadding } from './padding.js';
 export {
   BACKBONE,
   CHECKPOINT_FORMAT,

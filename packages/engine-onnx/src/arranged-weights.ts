@@ -1,4 +1,5 @@
 import type { BatchNormNode, Shape } from '@graftjs/core';
+import type { Pause, VariableStore } from '@graftjs/core/engine-kit';
 import {
   type Arrangement,
   type Arrangements,
@@ -9,8 +10,6 @@ import {
   type Layouts,
 } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
-import type { Pause } from './pauses.js';
-import type { VariableStore } from './variable-store.js';
 
 /**
  * Puts weights OIHW into an arrangement, in blocks: `[out / b, in / b, kh, kw, b of in, b of out]`, outputs and inputs

@@ -1,6 +1,8 @@
 import { type Engine, EngineError, type Graph, type SessionOptions, UsageError } from '@graftjs/core';
+import { VariableStore } from '@graftjs/core/engine-kit';
 import { Layouts } from '@graftjs/onnx';
 import { ArrangedWeights } from './arranged-weights.js';
+import { Block } from './block.js';
 import { findBlockSize } from './blocked-layout.js';
 import { cpuOnly, type Devices } from './devices.js';
 import { type Executor, executeHere } from './executor.js';
@@ -9,7 +11,6 @@ import { createSession } from './onnx-session.js';
 import { createTrainingSession } from './onnx-training-session.js';
 import type { Runtime } from './runtime.js';
 import type { Budgets, SessionParts } from './session-parts.js';
-import { VariableStore } from './variable-store.js';
 
 const defaultBudgets: Budgets = {
   piece: 8 * 2 ** 20,
@@ -51,7 +52,7 @@ export function createEngine(
     // Only the processor has the blocked layout.
     const blockSize = device === undefined || device === 'cpu' ? runtime.blockSize : 1;
     const layouts = new Layouts(graph);
-    const store = new VariableStore(graph, layouts);
+    const store = new VariableStore(graph, layouts, (array) => new Block(array));
     const arranged = new ArrangedWeights(store, layouts, blockSize);
     const trains = trained !== undefined;
     return { graph, layouts, store, arranged, executor, blockSize, budgets, trains, options };

@@ -1,21 +1,11 @@
-import { EngineError, type Session } from '@graftjs/core';
+import type { Session } from '@graftjs/core';
+import { findNode } from '@graftjs/core/engine-kit';
 import { loadPrediction, type Prediction } from './prediction.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
 
 export function createSession(parts: SessionParts): Session {
   const { graph, store, arranged } = parts;
   const loaded = new Map<string, Promise<Prediction>>();
-
-  /** The node that an end point, or a node itself, is. */
-  function nodeOf(name: string): string {
-    const node = graph.nodes.find((candidate) => candidate.name === (graph.endPoints[name] ?? name));
-    if (node) return node.name;
-    const known = Object.keys(graph.endPoints);
-    throw new EngineError(
-      'engine/no-end-point',
-      `${graph.name} has no end point '${name}'. There are: ${known.join(', ')}.`,
-    );
-  }
 
   return {
     graph,
@@ -24,7 +14,7 @@ export function createSession(parts: SessionParts): Session {
     fill: (name, load) => store.fill(name, load),
     read: (name, into) => store.read(name, into),
     async predict(inputs, count, endPoints = [graph.output]) {
-      const nodes = endPoints.map(nodeOf);
+      const nodes = endPoints.map((name) => findNode(graph, name));
       const names = [...new Set(nodes)];
       const block = inputBlock(parts, inputs, count);
       const key = names.join('\n');

@@ -1,26 +1,11 @@
-import { type Batch, EngineError, elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
+import type { TrainingOptions, TrainingSession } from '@graftjs/core';
+import { checkLabels, classesOf, ownStatisticsOf, TrainedVariables } from '@graftjs/core/engine-kit';
 import { Block } from './block.js';
 import { createSession } from './onnx-session.js';
 import { OwnStatistics } from './own-statistics.js';
 import { inputBlock, type SessionParts } from './session-parts.js';
-import { ownStatisticsOf, trainedBy, writeStepGraphs } from './step-graphs.js';
-import { TrainedVariables } from './trained-variables.js';
+import { trainedBy, writeStepGraphs } from './step-graphs.js';
 import { loadStep } from './training-step.js';
-
-function checkLabels({ labels, weights }: Batch, classes: number): void {
-  if (labels.length === 0)
-    throw new EngineError('engine/batch', 'A batch has at least one example; an empty one came.');
-  const wrong = labels.findIndex((label) => !(label >= 0 && label < classes));
-  if (wrong >= 0) {
-    throw new EngineError(
-      'engine/label',
-      `Label ${labels[wrong]} (example ${wrong}) is no class: there are ${classes}, from 0 on.`,
-    );
-  }
-  if (weights && weights.length !== labels.length) {
-    throw new EngineError('engine/batch', `A batch of ${labels.length} examples came with ${weights.length} weights.`);
-  }
-}
 
 /**
  * The step is ONNX graphs that end in gradients; the optimizer runs outside of them, over the engine's own arrays.
@@ -32,7 +17,7 @@ export async function createTrainingSession(parts: SessionParts, training: Train
   const variables = new TrainedVariables(graph, store, training, names);
   const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
   const step = await loadStep(parts, segments, variables, statistics);
-  const classes = elementCount(graph.nodes.find(({ name }) => name === graph.output)!.shape);
+  const classes = classesOf(graph);
   const session = createSession(parts);
 
   return {

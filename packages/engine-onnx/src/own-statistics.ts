@@ -1,9 +1,8 @@
 import { type BatchNormNode, elementCount, moveAverage } from '@graftjs/core';
+import type { TrainedVariables, VariableStore } from '@graftjs/core/engine-kit';
 import { nameSoFar, statisticsNames } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
 import { type StepGraph, stepNames } from './step-graphs.js';
-import type { TrainedVariables } from './trained-variables.js';
-import type { VariableStore } from './variable-store.js';
 
 interface OwnStatistic {
   readonly node: BatchNormNode;

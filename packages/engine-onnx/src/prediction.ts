@@ -1,9 +1,8 @@
 import { elementCount, nodesFor, type Shape } from '@graftjs/core';
+import { createPauses, cut } from '@graftjs/core/engine-kit';
 import { type Arrangements, engineDims, GraphWriter, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
-import { cut } from './cut.js';
 import type { Run } from './executor.js';
-import { createPauses } from './pauses.js';
 import { cutIntoSegments, type Segment } from './segments.js';
 import { type SessionParts, variableFeeds } from './session-parts.js';
 

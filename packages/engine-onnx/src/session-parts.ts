@@ -1,9 +1,9 @@
-import { EngineError, elementCount, formatShape, type Graph, type SessionOptions } from '@graftjs/core';
+import type { Graph, SessionOptions } from '@graftjs/core';
+import { checkInputs, type VariableStore } from '@graftjs/core/engine-kit';
 import type { Arrangements, Layouts } from '@graftjs/onnx';
 import type { ArrangedWeights } from './arranged-weights.js';
 import { Block, type TensorView } from './block.js';
 import type { Executor } from './executor.js';
-import type { VariableStore } from './variable-store.js';
 
 /** What bounds the memory of a session beyond that of the variables, in bytes. */
 export interface Budgets {
@@ -21,7 +21,7 @@ export interface Budgets {
 export interface SessionParts {
   readonly graph: Graph;
   readonly layouts: Layouts;
-  readonly store: VariableStore;
+  readonly store: VariableStore<Block<Float32Array>>;
   readonly arranged: ArrangedWeights;
   readonly executor: Executor;
   /** Of the runtime's blocked layout; 1 where it has none, or it is not to be used. */
@@ -34,15 +34,7 @@ export interface SessionParts {
 
 /** The batch as a block of its own; an array of the wrong length or type is an error. */
 export function inputBlock({ graph }: SessionParts, inputs: Uint8Array | Float32Array, count: number): Block {
-  const { name, shape, dtype } = graph.input;
-  const received = inputs instanceof Uint8Array ? 'uint8' : 'float32';
-  if (received !== dtype || inputs.length !== count * elementCount(shape)) {
-    throw new EngineError(
-      'engine/input',
-      `${graph.name} takes ${name} as ${dtype}, ${count} examples of ${formatShape(shape)} (${count * elementCount(shape)} values); ` +
-        `${inputs.length} values of ${received} came.`,
-    );
-  }
+  checkInputs(graph, inputs, count);
   // Not `slice`: of a Buffer that is a view, and what is handed to the runtime is gone here.
   return new Block(inputs instanceof Uint8Array ? new Uint8Array(inputs) : new Float32Array(inputs));
 }
@@ -53,7 +45,7 @@ export function variableFeeds(
   { variables, arrangements }: { readonly variables: Iterable<string>; readonly arrangements: Arrangements },
 ): Record<string, TensorView> {
   const feeds: Record<string, TensorView> = {};
-  for (const name of variables) feeds[name] = { block: store.block(name), from: 0, dims: layouts.dims(name) };
+  for (const name of variables) feeds[name] = { block: store.holder(name), from: 0, dims: layouts.dims(name) };
   for (const name of arrangements.keys()) feeds[name] = arranged.view(name);
   return feeds;
 }

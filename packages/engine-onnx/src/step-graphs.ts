@@ -1,17 +1,13 @@
 import {
-  type BatchNormNode,
   type DropoutNode,
-  EngineError,
   elementCount,
-  formatShape,
   type Graph,
   type Node,
-  sameShape,
   type TrainingOptions,
   trainingNodes,
-  usesBatchStatistics,
   variablesOf,
 } from '@graftjs/core';
+import { classesOf, nodesThatLearn, ownStatisticsOf } from '@graftjs/core/engine-kit';
 import {
   type Arrangements,
   type GradientContext,
@@ -114,17 +110,6 @@ export function roomOf(graph: Graph, segments: readonly StepSegment[]): SharedRo
   return shareRoom([...lifetimes.values()]);
 }
 
-/** The batch normalizations that use the batch's own statistics in a training session. */
-export function ownStatisticsOf(
-  graph: Graph,
-  { trainable, batchStatistics }: Pick<TrainingOptions, 'trainable' | 'batchStatistics'>,
-): BatchNormNode[] {
-  const trained = new Set(trainable);
-  return trainingNodes(graph).filter(
-    (node): node is BatchNormNode => node.op === 'batchNorm' && usesBatchStatistics(node, trained, batchStatistics),
-  );
-}
-
 /** The variables whose gradients a step finds. */
 export function trainedBy(
   { nodes }: Graph,
@@ -135,16 +120,6 @@ export function trainedBy(
   const summed = nodes.filter(({ name }) => own.has(name)).flatMap((node) => variablesOf(node));
   const learnt = segments.flatMap(({ backward }) => backward?.trained ?? []);
   return [...learnt, ...summed.filter((name) => trainable.includes(name))];
-}
-
-/** The nodes that the gradient has to pass: those with a trained variable of their own or of a node before them. */
-function nodesThatLearn(nodes: readonly Node[], trainable: ReadonlySet<string>): Set<string> {
-  const learns = new Set<string>();
-  for (const node of nodes) {
-    if (variablesOf(node).some((name) => trainable.has(name)) || node.inputs.some((name) => learns.has(name)))
-      learns.add(node.name);
-  }
-  return learns;
 }
 
 /**
@@ -182,21 +157,6 @@ function writeLosses({ onnx, value }: GraphWriter, graph: Graph, classes: number
     onnx.output(sum, stepNames.auxiliaryLoss, 'float32', []);
   }
   return gradients;
-}
-
-/** The classes of the network's logits, which its auxiliary ones have as well. */
-function classesOf(graph: Graph): number {
-  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
-  const classes = shapes.get(graph.output)!;
-  for (const name of [graph.output, ...graph.auxiliary.map(({ output }) => output)]) {
-    const shape = shapes.get(name)!;
-    if (shape.length === 1 && sameShape(shape, classes)) continue;
-    throw new EngineError(
-      'engine/output',
-      `${name} of ${graph.name} gives ${formatShape(shape)}; a classifier's logits have one axis, auxiliary ones that of the result.`,
-    );
-  }
-  return classes[0]!;
 }
 
 /** Operations that are done again on the way back, where what they read is there, for less than what keeping costs. */

@@ -1,15 +1,12 @@
 import { type BatchResult, type DropoutNode, elementCount, type Shape } from '@graftjs/core';
+import { createPauses, cut, dropoutMask, type TrainedVariables } from '@graftjs/core/engine-kit';
 import { batchExamples, engineDims, examplesBefore, nameSoFar, valueName } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
-import { cut } from './cut.js';
-import { dropoutMask } from './dropout-mask.js';
 import type { Run } from './executor.js';
 import { groupSize } from './memory.js';
 import type { OwnStatistics } from './own-statistics.js';
-import { createPauses } from './pauses.js';
 import { type SessionParts, variableFeeds } from './session-parts.js';
 import { roomOf, type StepGraph, type StepSegment, stagesOf, stepNames } from './step-graphs.js';
-import type { TrainedVariables } from './trained-variables.js';
 
 /** A batch where the runtime finds it. */
 interface StepBatch {
@@ -40,7 +37,7 @@ export interface TrainingStep {
 export async function loadStep(
   parts: SessionParts,
   segments: readonly StepSegment[],
-  variables: TrainedVariables,
+  variables: TrainedVariables<Block<Float32Array>>,
   statistics: OwnStatistics,
 ): Promise<TrainingStep> {
   const { graph, layouts, arranged, executor, budgets, options } = parts;

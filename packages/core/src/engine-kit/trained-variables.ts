@@ -1,37 +1,31 @@
-import {
-  squaresChunk as chunk,
-  clipByValue,
-  clipScale,
-  EngineError,
-  type Graph,
-  sumOfSquares,
-  type TrainingOptions,
-} from '@graftjs/core';
-import { Block } from './block.js';
+import { squaresChunk as chunk, clipByValue, clipScale, sumOfSquares } from '../clip-gradients.js';
+import type { TrainingOptions } from '../engine.js';
+import { EngineError } from '../errors.js';
+import type { Graph } from '../graph.js';
 import { createPauses, type Pause } from './pauses.js';
-import type { VariableStore } from './variable-store.js';
+import type { ValueHolder, VariableStore } from './variable-store.js';
 
 /** What one trained variable needs besides its values. */
-interface Trained {
+interface Trained<H extends ValueHolder> {
   readonly name: string;
   readonly decayed: boolean;
   readonly slots: readonly Float32Array[];
   /** The sum since the last update. */
-  readonly gradient: Block<Float32Array>;
+  readonly gradient: H;
 }
 
 /** The trained variables with their gradients, and what an update does to them. */
-export class TrainedVariables {
-  readonly #store: VariableStore;
+export class TrainedVariables<H extends ValueHolder = ValueHolder> {
+  readonly #store: VariableStore<H>;
   readonly #training: TrainingOptions;
-  readonly #all: readonly Trained[];
+  readonly #all: readonly Trained<H>[];
   readonly #scalars: Float32Array;
   readonly #decayed: readonly string[];
   /** Sums of squares of decayed variables, and of which version of their values. */
   readonly #squares = new Map<string, { readonly version: number; readonly sum: number }>();
 
   /** @param names those that the result depends on */
-  constructor(graph: Graph, store: VariableStore, training: TrainingOptions, names: readonly string[]) {
+  constructor(graph: Graph, store: VariableStore<H>, training: TrainingOptions, names: readonly string[]) {
     this.#store = store;
     this.#training = training;
     this.#decayed = graph.variables.filter(({ decayed }) => decayed).map(({ name }) => name);
@@ -39,7 +33,7 @@ export class TrainedVariables {
       name,
       decayed: this.#decayed.includes(name),
       slots: store.addSlots(name, training.optimizer),
-      gradient: new Block(new Float32Array(store.array(name).length)),
+      gradient: store.gradientOf(name),
     }));
     this.#scalars = store.addScalars(training.optimizer);
   }
@@ -50,7 +44,7 @@ export class TrainedVariables {
     return optimizer.decoupledDecay ? { loss: 0, own: weightDecay } : { loss: weightDecay, own: 0 };
   }
 
-  #trained(name: string): Trained {
+  #trained(name: string): Trained<H> {
     const found = this.#all.find((variable) => variable.name === name);
     if (found) return found;
     const known = this.#all.map((variable) => variable.name).join(', ');
@@ -58,7 +52,7 @@ export class TrainedVariables {
   }
 
   /** The gradient of a trained variable without weight decay, in the engine's layout. */
-  gradient(name: string): Block<Float32Array> {
+  gradient(name: string): H {
     return this.#trained(name).gradient;
   }
 
@@ -105,9 +99,9 @@ export class TrainedVariables {
     const pause = createPauses();
     const decay = this.#decay;
     const scale = clipValue === undefined && clipNorm === undefined ? undefined : await this.#clip(pause);
-    for (const { name, decayed, slots, gradient: block } of this.#all) {
+    for (const { name, decayed, slots, gradient: holder } of this.#all) {
       const rate = learningRate * (multipliers?.get(name) ?? 1);
-      const [weights, gradient] = [this.#store.array(name), block.array];
+      const [weights, gradient] = [this.#store.array(name), holder.array];
       const countsSquares = decayed && decay.loss > 0;
       let squares = 0;
       for (let from = 0; from < weights.length; from += chunk) {

@@ -1,18 +1,45 @@
-import { EngineError, elementCount, formatShape, type Graph, type Optimizer, type Shape } from '@graftjs/core';
-import type { Layouts } from '@graftjs/onnx';
-import { Block } from './block.js';
+import { elementCount, formatShape, type Shape } from '../dtype.js';
+import { EngineError } from '../errors.js';
+import type { Graph } from '../graph.js';
+import type { Optimizer } from '../optimizer.js';
 
-/** Variables and slots in the engine's memory and layouts. */
-export class VariableStore {
-  readonly #layouts: Layouts;
+/** Where the values of a variable are. An engine may have a class of its own for it, and lend the array out while it runs. */
+export interface ValueHolder {
+  /** @throws EngineError `engine/busy` while it is lent out */
+  readonly array: Float32Array;
+}
+
+/** The order in which an engine keeps the elements of variables. */
+export interface VariableLayout {
+  /** True where it is another one than TF-Slim's. */
+  isTurned(variable: string): boolean;
+  /** Copies values from TF-Slim's layout into the engine's; both arrays have the variable's length. */
+  toEngine(variable: string, from: Float32Array, to: Float32Array): void;
+  /** Copies values from the engine's layout into TF-Slim's. */
+  fromEngine(variable: string, from: Float32Array, to: Float32Array): void;
+}
+
+/** TF-Slim's own. */
+export const slimLayout: VariableLayout = {
+  isTurned: () => false,
+  toEngine: (_, from, to) => to.set(from),
+  fromEngine: (_, from, to) => to.set(from),
+};
+
+/** Variables and slots in an engine's memory and layout. */
+export class VariableStore<H extends ValueHolder = ValueHolder> {
+  readonly #layout: VariableLayout;
+  readonly #hold: (array: Float32Array) => H;
   readonly #shapes = new Map<string, Shape>();
-  readonly #blocks = new Map<string, Block<Float32Array>>();
+  readonly #holders = new Map<string, H>();
   readonly #versions = new Map<string, number>();
   /** A slot's variable: it has that one's layout. */
   readonly #owners = new Map<string, string>();
 
-  constructor(graph: Graph, layouts: Layouts) {
-    this.#layouts = layouts;
+  /** @param hold makes what has an array: `(array) => ({ array })` */
+  constructor(graph: Graph, layout: VariableLayout, hold: (array: Float32Array) => H) {
+    this.#layout = layout;
+    this.#hold = hold;
     for (const { name, shape } of graph.variables) this.#declare(name, name, shape, 0);
   }
 
@@ -21,7 +48,7 @@ export class VariableStore {
     if (initial !== 0) array.fill(initial);
     this.#shapes.set(name, shape);
     this.#owners.set(name, owner);
-    this.#blocks.set(name, new Block(array));
+    this.#holders.set(name, this.#hold(array));
   }
 
   /** Declares an optimizer's slots of one variable. */
@@ -38,9 +65,14 @@ export class VariableStore {
     const all = Float32Array.from(optimizer.scalars, ({ initial }) => initial);
     for (const [index, { name }] of optimizer.scalars.entries()) {
       this.#shapes.set(name, []);
-      this.#blocks.set(name, new Block(all.subarray(index, index + 1)));
+      this.#holders.set(name, this.#hold(all.subarray(index, index + 1)));
     }
     return all;
+  }
+
+  /** Room for the gradient of a variable, of zeros. */
+  gradientOf(variable: string): H {
+    return this.#hold(new Float32Array(this.array(variable).length));
   }
 
   /** Shapes in TF-Slim's layout. */
@@ -48,18 +80,18 @@ export class VariableStore {
     return this.#shapes;
   }
 
-  /** Where the values are, as the engine has them. */
-  block(name: string): Block<Float32Array> {
-    const found = this.#blocks.get(name);
+  /** What has the values, as the engine has them. */
+  holder(name: string): H {
+    const found = this.#holders.get(name);
     if (found) return found;
     throw new EngineError('engine/no-variable', `There is no variable or slot '${name}' in this session.`, {
-      details: { name, known: [...this.#blocks.keys()] },
+      details: { name, known: [...this.#holders.keys()] },
     });
   }
 
   /** The values as the engine has them; changing them changes the variable. */
   array(name: string): Float32Array {
-    return this.block(name).array;
+    return this.holder(name).array;
   }
 
   /** A number that is another one once the values are others. */
@@ -76,17 +108,17 @@ export class VariableStore {
     const array = this.array(name);
     this.#check(name, values.length);
     this.changed(name);
-    this.#layouts.toEngine(this.#owners.get(name) ?? name, values, array);
+    this.#layout.toEngine(this.#owners.get(name) ?? name, values, array);
   }
 
   async fill(name: string, load: (into: Float32Array) => Promise<void>): Promise<void> {
     const owner = this.#owners.get(name) ?? name;
     const array = this.array(name);
     this.changed(name);
-    if (!this.#layouts.isTurned(owner)) return load(array);
+    if (!this.#layout.isTurned(owner)) return load(array);
     const values = new Float32Array(array.length);
     await load(values);
-    this.#layouts.toEngine(owner, values, array);
+    this.#layout.toEngine(owner, values, array);
   }
 
   read(name: string, into: Float32Array = new Float32Array(this.array(name).length)): Float32Array {
@@ -96,13 +128,13 @@ export class VariableStore {
 
   /** Copies an array that has a variable's layout into TF-Slim's. */
   toSlim(name: string, from: Float32Array, into: Float32Array): Float32Array {
-    this.#layouts.fromEngine(this.#owners.get(name) ?? name, from, into);
+    this.#layout.fromEngine(this.#owners.get(name) ?? name, from, into);
     return into;
   }
 
   /** Lets go of all values. */
   clear(): void {
-    this.#blocks.clear();
+    this.#holders.clear();
   }
 
   #check(name: string, length: number): void {

@@ -1,0 +1,2 @@
+export type { Tfjs } from './tfjs.js';
+export { createTfjsEngine } from './tfjs-engine.js';

@@ -1,0 +1,205 @@
+import {
+  type BatchNormNode,
+  type DropoutNode,
+  elementCount,
+  moveAverage,
+  type Node,
+  type TrainingOptions,
+  trainingNodes,
+  variablesOf,
+} from '@graftjs/core';
+import {
+  createPauses,
+  dropoutMask,
+  nodesThatLearn,
+  ownStatisticsOf,
+  type TrainedVariables,
+} from '@graftjs/core/engine-kit';
+import { LiveTensors } from './live-tensors.js';
+import { lossesOf } from './losses.js';
+import { ownStatistics } from './lower-batch-norm.js';
+import type { BackwardContext, LoweringContext, Statistics } from './lowering.js';
+import { countUse, loweringOf } from './prediction.js';
+import { inputTensor, type SessionParts, useContext } from './session-parts.js';
+import type { Tensor } from './tfjs.js';
+
+/** A training step's nodes, and what is known of them before any batch. */
+export interface StepPlan {
+  readonly nodes: readonly Node[];
+  readonly learns: ReadonlySet<string>;
+  readonly trained: ReadonlySet<string>;
+  readonly normalizesByBatch: ReadonlySet<string>;
+  readonly dropouts: readonly DropoutNode[];
+  /** The output and the auxiliary ones. */
+  readonly results: readonly string[];
+  /** How often each value is used, forward and on the way back. */
+  readonly uses: ReadonlyMap<string, number>;
+}
+
+/** What of its values a node reads on the way back. */
+export function readBack(node: Node, { learns, trained }: Pick<StepPlan, 'learns' | 'trained'>): readonly string[] {
+  if (!learns.has(node.name)) return [];
+  const { inputs, output } = loweringOf(node).keeps?.(node, (name) => trained.has(name)) ?? {};
+  return [...(inputs ? node.inputs : []), ...(output ? [node.name] : [])];
+}
+
+export function planStep(graph: SessionParts['graph'], training: TrainingOptions): StepPlan {
+  const nodes = trainingNodes(graph);
+  const trained = new Set(training.trainable);
+  const learns = nodesThatLearn(nodes, trained);
+  const results = [graph.output, ...graph.auxiliary.map(({ output }) => output)];
+  const uses = new Map<string, number>();
+  for (const name of results) countUse(uses, name);
+  for (const node of nodes)
+    for (const name of [...node.inputs, ...readBack(node, { learns, trained })]) countUse(uses, name);
+  return {
+    nodes,
+    learns,
+    trained,
+    normalizesByBatch: new Set(ownStatisticsOf(graph, training).map(({ name }) => name)),
+    dropouts: graph.nodes.filter((node): node is DropoutNode => node.op === 'dropout' && node.keep < 1),
+    results,
+    uses,
+  };
+}
+
+/** The variables whose gradients a step finds. */
+export function trainedBy({ nodes, trained }: StepPlan): string[] {
+  return [...new Set(nodes.flatMap(variablesOf))].filter((name) => trained.has(name));
+}
+
+/** Some examples of a batch. */
+export interface Examples {
+  readonly inputs: Uint8Array | Float32Array;
+  readonly labels: Int32Array;
+  readonly weights: Float32Array;
+  readonly seed: number;
+  /** The place of the first in the batch. */
+  readonly first: number;
+}
+
+/** What examples give. */
+export interface ExampleResults {
+  readonly loss: number;
+  readonly auxiliaryLoss: number;
+  readonly logits: Float32Array;
+}
+
+/** Runs examples forward and backward, and adds the gradients to those of `variables`. */
+export async function runStep(
+  parts: SessionParts,
+  plan: StepPlan,
+  variables: TrainedVariables,
+  examples: Examples,
+  labelSmoothing: number,
+): Promise<ExampleResults> {
+  const { graph, tf, store } = parts;
+  const { nodes, learns, trained, results, uses } = plan;
+  const count = examples.labels.length;
+  const live = new LiveTensors(uses);
+  const gradients = new Map<string, Tensor>();
+  const masks = new Map<string, Tensor>();
+  const statistics = new Map<string, Statistics>();
+  const pause = createPauses();
+  const context: LoweringContext = {
+    ...useContext(parts),
+    mask: ({ name }) => masks.get(name),
+    statistics: ({ name }) => statistics.get(name),
+  };
+
+  /** Makes what a node needs besides values. */
+  function prepare(node: Node): void {
+    if (node.op === 'dropout' && plan.dropouts.includes(node)) {
+      const layer = plan.dropouts.indexOf(node);
+      const mask = dropoutMask(node.keep, examples.seed, layer, examples.first, count, elementCount(node.shape));
+      masks.set(node.name, tf.tensor(mask, [count, ...node.shape]));
+    }
+    if (plan.normalizesByBatch.has(node.name))
+      statistics.set(
+        node.name,
+        tf.tidy(() => ownStatistics(tf, live.get(node.inputs[0]!))),
+      );
+  }
+
+  async function moveAverages({ movingMean, movingVariance, shape, decay, name }: BatchNormNode): Promise<void> {
+    const { mean, variance } = statistics.get(name)!;
+    const values = count * elementCount(shape.slice(0, -1));
+    moveAverage(store.array(movingMean), (await mean.data()) as Float32Array, decay);
+    // One value alone has no variance that could be corrected.
+    const correction = values / Math.max(1, values - 1);
+    moveAverage(store.array(movingVariance), (await variance.data()) as Float32Array, decay, correction);
+    store.changed(movingMean);
+    store.changed(movingVariance);
+  }
+
+  function join(name: string, gradient: Tensor): void {
+    const others = gradients.get(name);
+    if (!others) {
+      gradients.set(name, gradient);
+      return;
+    }
+    gradients.set(name, tf.add(others, gradient));
+    others.dispose();
+    gradient.dispose();
+  }
+
+  async function backward(node: Node): Promise<void> {
+    const dy = gradients.get(node.name)!;
+    const found: { variable: string; gradient: Tensor }[] = [];
+    const backwardContext: BackwardContext = {
+      ...context,
+      input: (index) => live.get(node.inputs[index]!),
+      output: () => live.get(node.name),
+      wantsInput: node.inputs.some((name) => learns.has(name)),
+      trains: (name) => trained.has(name),
+      setGradient: (variable, gradient) => found.push({ variable, gradient }),
+    };
+    const { inputs } = tf.tidy(() => ({ inputs: [...loweringOf(node).backward(backwardContext, node, dy)], found }));
+    dy.dispose();
+    gradients.delete(node.name);
+    for (const [index, gradient] of inputs.entries()) {
+      const name = node.inputs[index]!;
+      if (learns.has(name)) join(name, gradient);
+      else gradient.dispose();
+    }
+    for (const name of readBack(node, plan)) live.release(name);
+    for (const { variable, gradient } of found) {
+      variables.addGradient(variable, (await gradient.data()) as Float32Array);
+      gradient.dispose();
+    }
+  }
+
+  try {
+    live.set(graph.input.name, inputTensor(parts, examples.inputs, count));
+    for (const node of nodes) {
+      prepare(node);
+      const values = node.inputs.map((name) => live.get(name));
+      live.set(
+        node.name,
+        tf.tidy(() => loweringOf(node).forward(context, node, values)),
+      );
+      for (const name of node.inputs) live.release(name);
+      await pause();
+    }
+    const losses = lossesOf(tf, graph, (name) => live.get(name), examples, labelSmoothing);
+    for (const [index, name] of results.entries()) join(name, losses.gradients[index]!);
+    const [[loss], [auxiliaryLoss], logits] = [
+      await losses.own.data(),
+      await losses.auxiliary.data(),
+      (await live.get(graph.output).data()) as Float32Array,
+    ];
+    losses.own.dispose();
+    losses.auxiliary.dispose();
+    for (const name of results) live.release(name);
+    for (const node of nodes.toReversed()) {
+      if (learns.has(node.name)) await backward(node);
+      await pause();
+    }
+    for (const node of nodes) if (node.op === 'batchNorm' && statistics.has(node.name)) await moveAverages(node);
+    return { loss: loss!, auxiliaryLoss: auxiliaryLoss!, logits: logits.slice() };
+  } finally {
+    live.dispose();
+    for (const tensor of [...gradients.values(), ...masks.values()]) tensor.dispose();
+    for (const { mean, variance } of statistics.values()) for (const tensor of [mean, variance]) tensor.dispose();
+  }
+}
