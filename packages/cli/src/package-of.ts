@@ -18,6 +18,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['checkpoint format', 'onnx', '@graftjs/ckpt-onnx'],
   ['checkpoint format', 'tfjs', '@graftjs/ckpt-tfjs'],
   ['engine', 'onnx', '@graftjs/engine-onnx'],
+  ['engine', 'tfjs', '@graftjs/engine-tfjs'],
 ];
 
 /**

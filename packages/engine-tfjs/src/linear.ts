@@ -53,13 +53,32 @@ function spread(tf: Tfjs, x: Tensor, axis: number, zeros: number): Tensor {
   return tf.reshape(joined, [...x.shape.slice(0, axis), x.shape[axis]! * (zeros + 1), ...inner]);
 }
 
-/** Every so many rows and columns of a picture of a height and width. */
-export function subsampling(tf: Tfjs, strides: Pair, [height, width]: Shape): Linear {
+/**
+ * From the place `first` on every so many rows and columns, as many as `size` says, of a picture of a height and width: what lies
+ * below one place of all windows.
+ */
+export function sampling(tf: Tfjs, first: Pair, strides: Pair, size: Pair, [height, width]: Shape): Linear {
+  const reach = size.map((count, axis) => (count - 1) * strides[axis]! + 1) as unknown as Pair;
   return {
-    forward: (x) => tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, ...strides, 1]),
+    forward(x) {
+      const end = [x.shape[0]!, first[0] + reach[0], first[1] + reach[1], x.shape[3]!];
+      return tf.stridedSlice(x, [0, ...first, 0], end, [1, ...strides, 1]);
+    },
     backward(dy) {
       const whole = spread(tf, spread(tf, dy, 1, strides[0] - 1), 2, strides[1] - 1);
-      return tf.slice(whole, [0, 0, 0, 0], [-1, height!, width!, -1]);
+      const reached = tf.slice(whole, [0, 0, 0, 0], [-1, ...reach, -1]);
+      const [below, right] = [height! - first[0] - reach[0], width! - first[1] - reach[1]];
+      return tf.pad(reached, [
+        [0, 0],
+        [first[0], below],
+        [first[1], right],
+        [0, 0],
+      ]);
     },
   };
+}
+
+/** All places of windows, row by row. */
+export function* placesOf([height, width]: Pair): Generator<Pair> {
+  for (let row = 0; row < height; row++) for (let column = 0; column < width; column++) yield [row, column];
 }

@@ -1,5 +1,5 @@
 import { type Conv2dNode, kernelShape, type Pair, resolvePadding, type Shape } from '@graftjs/core';
-import { fromBlocks, inTurn, type Linear, padding, subsampling, toBlocks } from './linear.js';
+import { fromBlocks, inTurn, type Linear, padding, placesOf, sampling, toBlocks } from './linear.js';
 import type { Lowering } from './lowering.js';
 import type { Tensor, Tensor4D, Tfjs } from './tfjs.js';
 
@@ -18,7 +18,7 @@ interface Geometry {
   readonly pad: 'same' | 'valid';
 }
 
-/** Backends whose own gradient by the weights is there, and faster than products of matrices. */
+/** Backends whose own gradients by the weights are there, and faster than sums and products of matrices. */
 const withFilterGradient: ReadonlySet<string> = new Set(['tensorflow', 'webgl']);
 
 const isUnpadded = ({ padding }: Conv2dNode): boolean => padding.every((size) => size === 0);
@@ -36,26 +36,20 @@ function matrixProduct(tf: Tfjs, { kernel, shape }: Geometry, output: Shape): Co
   };
 }
 
+/** The pictures below each place of the kernel, and where the gradient of each belongs. */
+function below(tf: Tfjs, { kernel, strides, shape }: Geometry, dy: Tensor): Linear[] {
+  const size = [dy.shape[1]!, dy.shape[2]!] as const;
+  return [...placesOf([kernel[0]!, kernel[1]!])].map((place) => sampling(tf, place, strides, size, shape));
+}
+
 /** For each place of the kernel, the product of what lies below it with the gradient. */
-function byWeightsInProducts(tf: Tfjs, { kernel, strides }: Geometry, x: Tensor, dy: Tensor): Tensor {
-  const [height, width, inputs, outputs] = kernel as readonly [number, number, number, number];
-  const [count, rows, columns] = dy.shape as [number, number, number];
+function byWeightsInProducts(tf: Tfjs, geometry: Geometry, x: Tensor, dy: Tensor): Tensor {
+  const [, , inputs, outputs] = geometry.kernel as readonly [number, number, number, number];
   const gradient = tf.reshape(dy, [-1, outputs]);
-  const products: Tensor[] = [];
-  for (let i = 0; i < height; i++) {
-    for (let j = 0; j < width; j++) {
-      const end = [count, i + (rows - 1) * strides[0] + 1, j + (columns - 1) * strides[1] + 1, inputs];
-      const below = tf.tidy(() =>
-        tf.matMul(
-          tf.reshape(tf.stridedSlice(x, [0, i, j, 0], end, [1, ...strides, 1]), [-1, inputs]),
-          gradient as Tensor,
-          true,
-        ),
-      );
-      products.push(below);
-    }
-  }
-  return tf.reshape(tf.stack(products), [...kernel]);
+  const products = below(tf, geometry, dy).map((part) =>
+    tf.tidy(() => tf.matMul(tf.reshape(part.forward(x), [-1, inputs]), gradient as Tensor, true)),
+  );
+  return tf.reshape(tf.stack(products), [...geometry.kernel]);
 }
 
 function plain(tf: Tfjs, geometry: Geometry): Convolution {
@@ -74,14 +68,42 @@ function plain(tf: Tfjs, geometry: Geometry): Convolution {
 }
 
 /** @param geometry its kernel is `[kh, kw, in, out / in]` */
-function depthwise(tf: Tfjs, { shape, kernel, strides, pad }: Geometry): Convolution {
+function depthwise(tf: Tfjs, geometry: Geometry): Convolution {
+  const { shape, kernel, strides, pad } = geometry;
+  const forward = (x: Tensor, weights: Tensor) =>
+    tf.depthwiseConv2d(x as Tensor4D, weights as Tensor4D, [...strides], pad);
+  if (!withFilterGradient.has(tf.getBackend())) return { forward, ...depthwiseInSums(tf, geometry) };
   const attributes = { strides: [...strides], pad, dilations: [1, 1] };
   const run = (name: string, inputs: Record<string, Tensor>, more: object): Tensor =>
     tf.engine().runKernel(`DepthwiseConv2dNativeBackprop${name}`, inputs, { ...attributes, ...more });
   return {
-    forward: (x, weights) => tf.depthwiseConv2d(x as Tensor4D, weights as Tensor4D, [...strides], pad),
+    forward,
     byInput: (dy, filter) => run('Input', { dy, filter }, { inputShape: [dy.shape[0], ...shape] }),
     byWeights: (x, dy) => run('Filter', { x, dy }, { filterShape: [...kernel] }),
+  };
+}
+
+/** The gradients of a depthwise convolution, place by place of its kernel. */
+function depthwiseInSums(tf: Tfjs, geometry: Geometry): Pick<Convolution, 'byInput' | 'byWeights'> {
+  const [, , channels, outputs] = geometry.kernel as readonly [number, number, number, number];
+  const perChannel = (dy: Tensor) => tf.reshape(dy, [-1, channels, outputs]);
+  return {
+    byInput(dy, weights) {
+      const ofPlaces = tf.unstack(tf.reshape(weights, [-1, channels, outputs]));
+      const parts = below(tf, geometry, dy).map((part, place) =>
+        tf.tidy(() => {
+          const sums = tf.sum(tf.mul(perChannel(dy), ofPlaces[place]!), 2);
+          return part.backward(tf.reshape(sums, [...dy.shape.slice(0, 3), channels]));
+        }),
+      );
+      return tf.addN(parts);
+    },
+    byWeights(x, dy) {
+      const parts = below(tf, geometry, dy).map((part) =>
+        tf.tidy(() => tf.sum(tf.mul(tf.reshape(part.forward(x), [-1, channels, 1]), perChannel(dy)), 0)),
+      );
+      return tf.reshape(tf.stack(parts), [...geometry.kernel]);
+    },
   };
 }
 
@@ -154,7 +176,7 @@ function convolutionOf(tf: Tfjs, node: Conv2dNode, shape: Shape, declared: Shape
   // TensorFlow has depthwise convolutions of equal strides alone.
   const samples = strides[0] * strides[1] > 1 && (isDilated || (isDepthwise && strides[0] !== strides[1]));
   const full: Pair = [padded[0] - (kh - 1) * dilations[0], padded[1] - (kw - 1) * dilations[1]];
-  const after = samples ? [subsampling(tf, strides, full)] : [];
+  const after = samples ? [sampling(tf, [0, 0], strides, [node.shape[0]!, node.shape[1]!], full)] : [];
   const ownStrides: Pair = samples ? [1, 1] : strides;
 
   if (isDilated) {

@@ -1,5 +1,5 @@
 import { type AvgPoolNode, type MaxPoolNode, type Pair, resolvePadding, type Shape } from '@graftjs/core';
-import { type Linear, padding } from './linear.js';
+import { type Linear, padding, placesOf, sampling } from './linear.js';
 import type { Lowering } from './lowering.js';
 import type { Tensor, Tensor4D, Tfjs } from './tfjs.js';
 
@@ -9,6 +9,9 @@ const lowest = -(2 - 2 ** -23) * 2 ** 127;
 const unchanged: Linear = { forward: (x) => x, backward: (dy) => dy };
 
 const isUnpadded = ({ padding }: MaxPoolNode | AvgPoolNode): boolean => padding.every((size) => size === 0);
+
+/** Backends whose own gradient of max pooling goes to the first of several largest elements, as TensorFlow's does. */
+const givesToFirst: ReadonlySet<string> = new Set(['cpu', 'tensorflow']);
 
 /** How TensorFlow.js is told of a pooling's windows. */
 const windowsOf = ({ kernel, strides }: MaxPoolNode | AvgPoolNode, pad: 'same' | 'valid') => ({
@@ -20,11 +23,24 @@ const windowsOf = ({ kernel, strides }: MaxPoolNode | AvgPoolNode, pad: 'same' |
 /** What is done to pictures before a max pooling, and its windows on them. */
 function largestOf(tf: Tfjs, node: MaxPoolNode, shape: Shape) {
   const same = resolvePadding('SAME', shape, node.kernel, node.strides, [1, 1]);
-  const isSame = same.every((size, side) => size === node.padding[side]);
+  const isSame = givesToFirst.has(tf.getBackend()) && same.every((size, side) => size === node.padding[side]);
   return {
     before: isSame || isUnpadded(node) ? unchanged : padding(tf, node.padding, shape, lowest),
     windows: windowsOf(node, isSame && !isUnpadded(node) ? 'same' : 'valid'),
   };
+}
+
+/** The gradient of max pooling over padded pictures, place by place of the windows. */
+function toFirstOfLargest(tf: Tfjs, { kernel, strides }: MaxPoolNode, x: Tensor, y: Tensor, dy: Tensor): Tensor {
+  const size = [y.shape[1]!, y.shape[2]!] as const;
+  let rest = dy;
+  const parts = [...placesOf(kernel)].map((place) => {
+    const part = sampling(tf, place, strides, size, x.shape.slice(1, 3));
+    const share = tf.mul(rest, tf.cast(tf.equal(part.forward(x), y), 'float32'));
+    rest = tf.sub(rest, share);
+    return part.backward(share);
+  });
+  return tf.addN(parts);
 }
 
 /** For windows along one axis, what their mean is multiplied by so that the zeros around a picture do not count. */
@@ -60,8 +76,11 @@ export const maxPool: Lowering<MaxPoolNode> = {
   backward({ tf, shape, input, output, wantsInput }, node, dy) {
     if (!wantsInput) return [];
     const { before, windows } = largestOf(tf, node, shape(node.inputs[0]!));
-    const tensors = { dy, input: before.forward(input(0)), output: output() };
-    return [before.backward(tf.engine().runKernel('MaxPoolGrad', tensors, windows) as Tensor)];
+    const x = before.forward(input(0));
+    const dx: Tensor = givesToFirst.has(tf.getBackend())
+      ? tf.engine().runKernel('MaxPoolGrad', { dy, input: x, output: output() }, windows)
+      : toFirstOfLargest(tf, node, x, output(), dy);
+    return [before.backward(dx)];
   },
 };
 

@@ -1,4 +1,4 @@
-import type { NodeOf, OpName } from '@graftjs/core';
+import type { Node, NodeOf, OpName } from '@graftjs/core';
 import { padding } from './linear.js';
 import { batchNorm } from './lower-batch-norm.js';
 import { conv2d } from './lower-convolution.js';
@@ -112,3 +112,5 @@ export const lowerings: { readonly [K in OpName]: Lowering<NodeOf<K>> } = {
     },
   },
 };
+
+export const loweringOf = (node: Node): Lowering<Node> => lowerings[node.op] as Lowering<Node>;

@@ -1,11 +1,12 @@
-import { createRequire } from 'node:module';
 import { engineContract } from '@graftjs/core/testing';
 import { describe, it } from 'vitest';
-import type { Tfjs } from './tfjs.js';
-import { createTfjsEngine } from './tfjs-engine.js';
+import { createNodeBackends } from './node/node-backends.js';
+import { createEngine } from './tfjs-engine.js';
 
-const tf = createRequire(import.meta.url)('@tensorflow/tfjs') as Tfjs;
-
-describe('the engine on the cpu backend', () => {
-  for (const { name, run } of engineContract(createTfjsEngine(tf, ['cpu']))) it(name, run);
-});
+for (const backend of ['cpu', 'wasm', 'node']) {
+  describe.skipIf(backend === 'node' && !process.env.GRAFT_TFJS)(`the engine on the backend ${backend}`, () => {
+    const backends = createNodeBackends();
+    const engine = createEngine({ ...backends, load: (name = backend) => backends.load(name) });
+    for (const { name, run } of engineContract(engine)) it(name, run);
+  });
+}

@@ -8,6 +8,7 @@ import {
   UsageError,
 } from '@graftjs/core';
 import { slimLayout, VariableStore } from '@graftjs/core/engine-kit';
+import { predictionMemory, trainingMemory } from './memory.js';
 import type { Budgets, SessionParts } from './session-parts.js';
 import type { Tfjs } from './tfjs.js';
 import { createSession } from './tfjs-session.js';
@@ -55,6 +56,8 @@ export function createEngine(backends: Backends, budgets = defaultBudgets): Engi
     ...(backends.probe && { probe: backends.probe }),
     open: async (graph, options = {}) => createSession(await parts(graph, options)),
     openTraining: async (graph, training, options = {}) => createTrainingSession(await parts(graph, options), training),
+    trainingMemory: async (graph, training, options = {}) => trainingMemory(await parts(graph, options), training),
+    predictionMemory: async (graph, options = {}) => predictionMemory(await parts(graph, options)),
   };
 }
 

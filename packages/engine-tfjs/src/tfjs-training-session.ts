@@ -1,9 +1,10 @@
 import { elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
 import { checkLabels, classesOf, cut, TrainedVariables } from '@graftjs/core/engine-kit';
-import { groupSize } from './memory.js';
+import { groupSize } from './pieces.js';
 import { atWork, type SessionParts } from './session-parts.js';
+import { planStep, trainedBy } from './step-plan.js';
 import { createSession } from './tfjs-session.js';
-import { planStep, runStep, trainedBy } from './training-step.js';
+import { runStep } from './training-step.js';
 
 /** The step runs on TensorFlow.js and ends in gradients; the optimizer runs on the engine's own arrays. */
 export function createTrainingSession(parts: SessionParts, training: TrainingOptions): TrainingSession {

@@ -1,72 +1,13 @@
-import {
-  type BatchNormNode,
-  type DropoutNode,
-  elementCount,
-  moveAverage,
-  type Node,
-  type TrainingOptions,
-  trainingNodes,
-  variablesOf,
-} from '@graftjs/core';
-import {
-  createPauses,
-  dropoutMask,
-  nodesThatLearn,
-  ownStatisticsOf,
-  type TrainedVariables,
-} from '@graftjs/core/engine-kit';
+import { type BatchNormNode, elementCount, moveAverage, type Node } from '@graftjs/core';
+import { createPauses, dropoutMask, type TrainedVariables } from '@graftjs/core/engine-kit';
 import { LiveTensors } from './live-tensors.js';
 import { lossesOf } from './losses.js';
 import { ownStatistics } from './lower-batch-norm.js';
 import type { BackwardContext, LoweringContext, Statistics } from './lowering.js';
-import { countUse, loweringOf } from './prediction.js';
+import { loweringOf } from './lowerings.js';
 import { inputTensor, type SessionParts, useContext } from './session-parts.js';
+import { readBack, type StepPlan } from './step-plan.js';
 import type { Tensor } from './tfjs.js';
-
-/** A training step's nodes, and what is known of them before any batch. */
-export interface StepPlan {
-  readonly nodes: readonly Node[];
-  readonly learns: ReadonlySet<string>;
-  readonly trained: ReadonlySet<string>;
-  readonly normalizesByBatch: ReadonlySet<string>;
-  readonly dropouts: readonly DropoutNode[];
-  /** The output and the auxiliary ones. */
-  readonly results: readonly string[];
-  /** How often each value is used, forward and on the way back. */
-  readonly uses: ReadonlyMap<string, number>;
-}
-
-/** What of its values a node reads on the way back. */
-export function readBack(node: Node, { learns, trained }: Pick<StepPlan, 'learns' | 'trained'>): readonly string[] {
-  if (!learns.has(node.name)) return [];
-  const { inputs, output } = loweringOf(node).keeps?.(node, (name) => trained.has(name)) ?? {};
-  return [...(inputs ? node.inputs : []), ...(output ? [node.name] : [])];
-}
-
-export function planStep(graph: SessionParts['graph'], training: TrainingOptions): StepPlan {
-  const nodes = trainingNodes(graph);
-  const trained = new Set(training.trainable);
-  const learns = nodesThatLearn(nodes, trained);
-  const results = [graph.output, ...graph.auxiliary.map(({ output }) => output)];
-  const uses = new Map<string, number>();
-  for (const name of results) countUse(uses, name);
-  for (const node of nodes)
-    for (const name of [...node.inputs, ...readBack(node, { learns, trained })]) countUse(uses, name);
-  return {
-    nodes,
-    learns,
-    trained,
-    normalizesByBatch: new Set(ownStatisticsOf(graph, training).map(({ name }) => name)),
-    dropouts: graph.nodes.filter((node): node is DropoutNode => node.op === 'dropout' && node.keep < 1),
-    results,
-    uses,
-  };
-}
-
-/** The variables whose gradients a step finds. */
-export function trainedBy({ nodes, trained }: StepPlan): string[] {
-  return [...new Set(nodes.flatMap(variablesOf))].filter((name) => trained.has(name));
-}
 
 /** Some examples of a batch. */
 export interface Examples {

@@ -72,6 +72,12 @@ function planSteps(config: RunConfig, data: RunDataset) {
 /** What a run's weights start from; without a reader all begins anew. */
 type Start = Pick<StartingWeights, 'rows' | 'normalization'> & Partial<StartingWeights>;
 
+/** What resuming a run may be told besides. */
+export interface ResumeOptions extends RunOptions {
+  /** Where it goes on from now on, if not where it was: a name alone stands for that engine's first device. */
+  readonly engine?: { readonly name?: string; readonly device?: string };
+}
+
 /** Opens what a run's weights start from, and plans what is taken of it. */
 async function openStart(
   { model, checkpoint }: RunConfig,
@@ -218,15 +224,17 @@ export function finetune(
 /**
  * Goes on with a run from its newest checkpoint that can be read, to the same end as if it had never stopped: each later
  * step gets the batch, the learning rate and the weights that it would have had. What the metrics hold of later steps is
- * cut off. A run that was stopped before its first checkpoint begins again; one that is finished gives its result.
+ * cut off. A run that was stopped before its first checkpoint begins again; one that is finished gives its result. On another
+ * engine it comes as near to that end as the two engines' rounding allows.
  * @throws as `finetune`; RunError `run/no-run`, `run/config`, `run/no-checkpoint`, `run/other-classes`
  */
-export function resume(folder: string, container: Container, options: RunOptions): Promise<RunResult> {
-  const { files, onEvent } = options;
+export function resume(folder: string, container: Container, options: ResumeOptions): Promise<RunResult> {
+  const { files, onEvent, engine } = options;
   return closingAll(async (closing) => {
-    const run = await RunFolder.open(folder, files);
+    const found = await RunFolder.open(folder, files);
     const lock = await RunFolder.lock(folder, files);
     closing.push(() => lock.release());
+    const run = engine ? found.on({ name: found.record.engine.name, ...engine }) : found;
     const { record } = run;
     resolveParts(record, container);
     const data = await openRunData(record.dataset, container);
@@ -245,6 +253,7 @@ export function resume(folder: string, container: Container, options: RunOptions
       await writeStart(weights, await openStart(record, graph, container, options, closing), record.seed);
     }
     const state = restored?.state ?? initialState(record.seed);
+    if (engine) await run.writeRecord();
     await run.cutMetrics(state.metricsSize);
     return runLoop({ run, sessions, saver, workers }, data, state, options);
   });

@@ -24,7 +24,7 @@ export type { FrozenPrefix, RunEvent } from './events.js';
 export { type ExportResult, type ExportRunOptions, exportRun } from './export-run.js';
 export type { ExportStage } from './export-stages.js';
 export { FeatureCache, type FeatureCacheOptions } from './feature-cache.js';
-export { finetune, type RunResult, resume } from './finetune.js';
+export { finetune, type ResumeOptions, type RunResult, resume } from './finetune.js';
 export { initialValue } from './initializers.js';
 export { ClassificationMetrics, type Evaluation, type Scores } from './metrics.js';
 export { mostLikelyClasses } from './most-likely-classes.js';

@@ -113,10 +113,8 @@ export class RunFolder {
   static async create(path: string, record: RunRecord, files: FileSystem): Promise<RunFolder> {
     await expectFree(path, files);
     const run = new RunFolder(path, record, files);
-    await writing(path, elsewhere, async () => {
-      await files.makeFolder(run.path);
-      await files.write(`${run.path}/config.json`, [new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`)]);
-    });
+    await writing(path, elsewhere, () => files.makeFolder(run.path));
+    await run.writeRecord(elsewhere);
     return run;
   }
 
@@ -133,6 +131,20 @@ export class RunFolder {
       });
     }
     return new RunFolder(path, parseRunRecord(await readText(config, files), config), files);
+  }
+
+  /** The same run on another engine; its config says so once it is written. */
+  on(engine: RunRecord['engine']): RunFolder {
+    return new RunFolder(this.path, { ...this.record, engine }, this.#files);
+  }
+
+  /**
+   * Writes the config.
+   * @param remedy what to do where that cannot be
+   */
+  async writeRecord(remedy = this.howToGoOn): Promise<void> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(this.record, null, 2)}\n`);
+    await writing(this.path, remedy, () => this.#files.write(`${this.path}/config.json`, [bytes]));
   }
 
   /** Adds a line to the metrics. */

@@ -16,6 +16,7 @@ import {
   type Split,
 } from '@graftjs/core';
 import engineOnnx from '@graftjs/engine-onnx';
+import engineTfjs from '@graftjs/engine-tfjs';
 import { onTestFinished } from 'vitest';
 import { createRandom } from '../src/random.js';
 import type { RunConfigInput } from '../src/run-config.js';
@@ -78,7 +79,7 @@ export function colourSet(name: string, splits: () => Readonly<Record<string, Sp
 export const trainCount = 50;
 export const testCount = 21;
 
-/** The tiny network, `colours` and further data sets, the ONNX engine and TensorFlow's checkpoints. */
+/** The tiny network, `colours` and further data sets, both engines and TensorFlow's checkpoints. */
 export function tinyContainer(...others: readonly Dataset[]): Container {
   const colourful = colourSet('colours', () => ({
     train: colourSplit(trainCount, 0),
@@ -91,7 +92,7 @@ export function tinyContainer(...others: readonly Dataset[]): Container {
       for (const dataset of [colourful, ...others]) container.register(DATASET, { useValue: dataset });
     },
   });
-  return createContainer([tiny, ckptSlim, engineOnnx]);
+  return createContainer([tiny, ckptSlim, engineOnnx, engineTfjs]);
 }
 
 export const tinyConfig = {

@@ -12,6 +12,7 @@ import {
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
+import { backendOption, type DeviceOptions, deviceOf } from '../device-options.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
 import { number, wholeNumber } from '../option-values.js';
@@ -19,9 +20,8 @@ import { formatTable, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, formatShare, showRun, tellUnreadable } from '../run-progress.js';
 
-interface Options {
+interface Options extends DeviceOptions {
   readonly split?: string;
-  readonly device?: string;
   readonly model?: string;
   readonly checkpoint?: string;
   readonly names?: string;
@@ -39,7 +39,7 @@ interface Options {
 }
 
 /** What goes with a run, which has all else in its config. */
-const optionsOfRuns = ['split', 'device', 'json'];
+const optionsOfRuns = ['split', 'engine', 'device', 'backend', 'json'];
 
 /** A matrix of more classes is too wide to be read. */
 const widestMatrix = 20;
@@ -65,14 +65,15 @@ function printEvaluation({ split, published, ...evaluation }: CheckpointEvaluati
 
 async function evaluateRun(
   folder: string,
-  { split: name = 'test', device }: Options,
+  { split: name = 'test', engine, ...where }: Options,
   container: Container,
   progress: Progress,
 ): Promise<{ readonly split: string } & Evaluation> {
   const run = await openRun(folder, container, {
     files: nodeFileSystem,
     onUnreadable: tellUnreadable(progress),
-    ...(device !== undefined && { device }),
+    ...(engine !== undefined && { engine }),
+    ...deviceOf(where),
   });
   try {
     const { splits, close } = await run.openDataset();
@@ -108,7 +109,7 @@ async function evaluateNetwork(
   container: Container,
   progress: Progress,
 ): Promise<CheckpointEvaluation> {
-  const { head, size, width, classes, names, split, preprocessing, device, batchSize } = options;
+  const { head, size, width, classes, names, split, preprocessing, batchSize } = options;
   const model = { name: required(options.model, '--model'), head, size, width, classes };
   const checkpoint = required(options.checkpoint, '--checkpoint');
   const dataset = required(options.dataset, '--dataset');
@@ -121,7 +122,7 @@ async function evaluateNetwork(
     pretrained,
     dataset: { name: dataset, folder, split },
     preprocessing,
-    engine: { name: options.engine, device },
+    engine: { name: options.engine, ...deviceOf(options) },
     batchSize,
     // Keys that are undefined count as left out.
   } as CheckpointConfigInput;
@@ -155,6 +156,7 @@ export function addEvaluate(program: Command): void {
     .argument('[run]', 'the folder of a run')
     .option('--split <name>', 'a split of the data set (default: test; without a run all pictures that come unsplit)')
     .option('--device <name>', "where the engine runs (default: as the run did; else the engine's first)")
+    .addOption(backendOption())
     .option('--model <name>', 'without a run: a network; `graft models` lists them')
     .option('--checkpoint <path>', 'its weights: a checkpoint of any known format, or the name of a downloaded one')
     .option('--names <source>', 'whose names the checkpoint has, where several would do')
@@ -169,7 +171,7 @@ export function addEvaluate(program: Command): void {
     )
     .option('--classes <n>', 'outputs of the network (default: as it was published)', wholeNumber(2))
     .option('--preprocessing <name>', 'none, vgg or inception (default: as the network was published)')
-    .option('--engine <name>', 'what runs it (default: onnx)')
+    .option('--engine <name>', 'what runs it (default: as the run did; else onnx)')
     .option('--batch-size <n>', 'pictures in a batch (default: 32)', wholeFromOne)
     .option(
       '--workers <n>',

@@ -3,16 +3,16 @@ import { type ExportResult, exportRun } from '@graftjs/trainer';
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
+import { backendOption, type DeviceOptions, deviceOf } from '../device-options.js';
 import { formatQuantity, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores, tellUnreadable } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
-interface Options {
+interface Options extends DeviceOptions {
   readonly out: string;
   readonly precision?: string;
   readonly licence?: string;
-  readonly device?: string;
   readonly json?: true;
 }
 
@@ -39,6 +39,7 @@ export function addExport(program: Command): void {
     )
     .option('--licence <text>', 'what users of the file may do, in few words: goes into its metadata')
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
+    .addOption(backendOption())
     .option(
       '--json',
       'print one JSON document: {files: [{path, bytes}], precision, step, compared, difference, scores?, original?}',
@@ -55,7 +56,7 @@ Examples:
   graft export runs/flowers --out flowers-int8.onnx --precision int8 --licence "CC BY 4.0"`,
     )
     .action(async (folder: string, options: Options) => {
-      const { json, ...given } = options;
+      const { json, device, backend, ...given } = options;
       const { container } = await compose();
       const progress = new Progress();
       const { signal, release } = createStopSignal(() => {
@@ -65,6 +66,7 @@ Examples:
       try {
         const result = await exportRun(folder, container, {
           ...given,
+          ...deviceOf(options),
           files: nodeFileSystem,
           workers,
           signal,

@@ -7,6 +7,7 @@ import {
   finetune,
   optimizers,
   parseRunConfig,
+  type ResumeOptions,
   type RunConfigInput,
   type RunOptions,
   resume,
@@ -15,6 +16,7 @@ import { startPictureWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
+import { backendOption, type DeviceOptions, deviceOf } from '../device-options.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
 import { factors, list, number, ofChannels, wholeNumber } from '../option-values.js';
@@ -23,7 +25,7 @@ import { Progress } from '../progress.js';
 import { formatScores, showRun } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
-interface Options {
+interface Options extends DeviceOptions {
   readonly model?: string;
   readonly head?: string;
   readonly size?: number;
@@ -44,7 +46,6 @@ interface Options {
   readonly train?: string[];
   readonly batchNorm?: BatchNormPolicy;
   readonly engine?: string;
-  readonly device?: string;
   readonly optimizer?: string;
   readonly learningRate?: number;
   readonly schedule?: string;
@@ -88,7 +89,8 @@ Examples:
   graft finetune --model vgg_16 --head pooled --size 64 --dataset folder --data flowers --train head --epochs 5
   graft finetune --model vgg_16 --checkpoint vgg_16.ckpt --exclude vgg_16/fc8 --train vgg_16/fc8,vgg_16/fc7 \\
     --dataset cifar10 --data cifar-10-batches-bin --optimizer momentum --schedule exponential,steps=1000 --out runs/cifar
-  graft finetune --resume runs/cifar`;
+  graft finetune --resume runs/cifar
+  graft finetune --resume runs/cifar --engine tfjs --backend node`;
 
 const wholeFromOne = wholeNumber(1);
 const seeds = wholeNumber(0, 2 ** 32 - 1);
@@ -105,7 +107,7 @@ function required<T>(value: T | undefined, option: string): T {
 async function configOf(options: Options, container: Container): Promise<RunConfigInput> {
   const { model, head, size, width, classes, dropout, mean, deviation } = options;
   const { dataset, data, limitTrain, limitTest, corrupt } = options;
-  const { checkpoint, exclude, ignoreMissing, names, train, engine, device } = options;
+  const { checkpoint, exclude, ignoreMissing, names, train, engine } = options;
   if (checkpoint === undefined && (exclude || ignoreMissing || names !== undefined)) {
     throw new UsageError(
       'usage/missing-option',
@@ -130,7 +132,7 @@ async function configOf(options: Options, container: Container): Promise<RunConf
     checkpoint: start && { path: resolve(start.path), exclude, ignoreMissing, names },
     train: regime,
     batchNorm: options.batchNorm,
-    engine: { name: engine, device },
+    engine: { name: engine, ...deviceOf(options) },
     optimizer: options.optimizer,
     learningRate: options.learningRate,
     schedule: options.schedule,
@@ -168,9 +170,17 @@ async function start(options: Options, container: Container, running: RunOptions
   return finetune(config, container, { ...running, folder: options.out ?? (await freeFolder(options)) });
 }
 
+/** Where a run is to go on, if not where it was. */
+function movedTo({ engine: name, ...where }: Options): Pick<ResumeOptions, 'engine'> {
+  const device = deviceOf(where);
+  return name === undefined && device.device === undefined
+    ? {}
+    : { engine: { ...(name !== undefined && { name }), ...device } };
+}
+
 function checkAlone(command: Command): void {
   const others = command.options
-    .filter((option) => !['resume', 'json'].includes(option.attributeName()))
+    .filter((option) => !['resume', 'json', 'engine', 'device', 'backend'].includes(option.attributeName()))
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   if (others.length === 0) return;
   throw new UsageError(
@@ -238,6 +248,7 @@ export function addFinetune(program: Command): void {
     )
     .option('--engine <name>', shown('what runs it', defaults.engine.name))
     .option('--device <name>', "where the engine runs (default: the engine's first)")
+    .addOption(backendOption())
     .option('--optimizer <name>', shown(Object.keys(optimizers).join(', '), defaults.optimizer))
     .option(
       '--learning-rate <rate>',
@@ -295,7 +306,10 @@ export function addFinetune(program: Command): void {
       wholeNumber(0),
     )
     .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
-    .option('--resume <run>', 'go on with a run, by its own config; no other option but --json goes with it')
+    .option(
+      '--resume <run>',
+      'go on with a run, by its own config; of the others only --json, --engine and --device go with it',
+    )
     .option('--json', 'print one JSON document at the end: {run, steps, loss, metrics}')
     .addHelpText('after', examples)
     .action(async (options: Options, command: Command) => {
@@ -318,7 +332,7 @@ export function addFinetune(program: Command): void {
         const result =
           options.resume === undefined
             ? await start(options, container, running)
-            : await resume(options.resume, container, running);
+            : await resume(options.resume, container, { ...running, ...movedTo(options) });
         if (options.json) printJson(result);
         else print(`${result.run}: ${result.steps} steps done, ${formatScores(result.metrics)}`);
       } finally {

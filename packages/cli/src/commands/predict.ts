@@ -4,6 +4,7 @@ import { openRun, type Prediction, predict } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
+import { backendOption, type DeviceOptions, deviceOf } from '../device-options.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
@@ -17,13 +18,14 @@ export function addPredict(program: Command): void {
     .argument('<files...>', 'pictures')
     .option('--top <n>', 'how many classes of each picture are given', wholeNumber(1), 5)
     .option('--device <name>', "where the run's engine runs (default: as the run did)")
+    .addOption(backendOption())
     .option('--json', 'print one JSON document: [{file, predictions: [{name, index, probability}]}]')
     .addHelpText(
       'after',
       '\nExamples:\n  graft predict runs/flowers rose.jpg\n  graft predict runs/flowers photos/*.jpg --top 1 --json',
     )
-    .action(async (folder: string, files: string[], options: { top: number; device?: string; json?: true }) => {
-      const { top, device, json } = options;
+    .action(async (folder: string, files: string[], options: DeviceOptions & { top: number; json?: true }) => {
+      const { top, json, ...where } = options;
       const { container } = await compose();
       const [reader] = registry(container, PICTURE_READER).values();
       if (!reader) {
@@ -60,7 +62,7 @@ export function addPredict(program: Command): void {
       const run = await openRun(folder, container, {
         files: nodeFileSystem,
         onUnreadable,
-        ...(device !== undefined && { device }),
+        ...deviceOf(where),
       });
       try {
         const { session, classes, preprocessing } = run;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
+import { backendOption, type DeviceOptions, deviceOf } from '../device-options.js';
 import { print, printJson } from '../print.js';
 import { readOracle } from '../verify/oracle.js';
 import { passes, type TensorCheck, type Verification } from '../verify/verification.js';
@@ -20,7 +21,8 @@ after 8 times not again where something is beyond by a factor of 10.
 
 Examples:
   graft verify oracles/forward/vgg_16.json
-  graft verify oracles/*/*.json --json`;
+  graft verify oracles/*/*.json --json
+  graft verify oracles/forward/resnet_v1_50.json --engine tfjs --backend node`;
 
 const describeCheck = ({ tensor, error, tolerance, rounding }: TensorCheck): string =>
   `${error.toExponential(1)} at ${tensor} (accepted: ${tolerance.toExponential(0)}` +
@@ -41,17 +43,19 @@ export function addVerify(program: Command): void {
     .description('build what an oracle file describes, run it, and compare it with what TensorFlow computed')
     .argument('<files...>', 'oracle files')
     .option('--engine <name>', 'what runs it', 'onnx')
+    .option('--device <name>', "where the engine runs (default: the engine's first)")
+    .addOption(backendOption())
     .option(
       '--json',
       'print one JSON document: [{file, ok, worst: {tensor, error, tolerance, rounding?}, tensors, problems}]',
     )
     .addHelpText('after', help)
-    .action(async (files: string[], { engine, json }: { engine: string; json?: true }) => {
+    .action(async (files: string[], { engine, json, ...where }: DeviceOptions & { engine: string; json?: true }) => {
       const { container } = await compose();
       const results: object[] = [];
       for (const file of files) {
         try {
-          const verification = await verifyOracle(await readOracle(file), container, { engine });
+          const verification = await verifyOracle(await readOracle(file), container, { engine, ...deviceOf(where) });
           if (!verification.ok) process.exitCode = 1;
           results.push({ file, ...verification });
           if (!json) print(...describeVerification(file, verification));

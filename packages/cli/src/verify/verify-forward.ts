@@ -1,4 +1,4 @@
-import { type Backbone, type Engine, type Session, summarize } from '@graftjs/core';
+import { type Backbone, type Engine, type Session, type SessionOptions, summarize } from '@graftjs/core';
 import { formulaVariable } from '@graftjs/core/testing';
 import { buildNormalized } from './build-normalized.js';
 import { formulaBatch } from './formula-batch.js';
@@ -18,7 +18,12 @@ function argmaxOfRows(values: Float32Array, width: number): number[] {
  * Builds a network, gives its variables the formula's values, runs it, and compares the variables' names, shapes and
  * count, the logits and their largest, and every end point.
  */
-export async function verifyForward(oracle: ForwardOracle, backbone: Backbone, engine: Engine): Promise<Verification> {
+export async function verifyForward(
+  oracle: ForwardOracle,
+  backbone: Backbone,
+  engine: Engine,
+  where: SessionOptions,
+): Promise<Verification> {
   const checks = new Checks();
   const graph = buildNormalized(backbone, oracle, {});
   const declared = graph.variables.map(({ name, shape, trainable }) => JSON.stringify([name, shape, trainable]));
@@ -39,7 +44,7 @@ export async function verifyForward(oracle: ForwardOracle, backbone: Backbone, e
   const points = Object.entries(oracle.end_points).filter(([name, { shape }]) =>
     checks.fits(name, shapes.get(graph.endPoints[name] ?? ''), shape),
   );
-  const session: Session = await engine.open(graph);
+  const session: Session = await engine.open(graph, where);
   try {
     for (const { name, shape } of graph.variables) session.write(name, formulaVariable(name, shape));
     const names = points.map(([name]) => name);

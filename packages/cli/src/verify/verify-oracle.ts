@@ -1,4 +1,4 @@
-import { BACKBONE, type Container, ENGINE, resolve } from '@graftjs/core';
+import { BACKBONE, type Container, ENGINE, resolve, type SessionOptions } from '@graftjs/core';
 import type { Oracle } from './oracle.js';
 import type { Verification } from './verification.js';
 import { verifyForward } from './verify-forward.js';
@@ -8,16 +8,18 @@ import { verifyTraining } from './verify-training.js';
 /**
  * Builds what an oracle file describes, runs it, and compares it with what TensorFlow computed.
  * @param oracle from `readOracle`
- * @param options.engine the name of the engine that runs it. Default `onnx`
+ * @param options.engine the name of the engine that runs it. Default `onnx`; the others say where
  * @throws PluginError `plugin/missing` where the network or the engine is not installed
  */
 export async function verifyOracle(
   oracle: Oracle,
   container: Container,
-  options: { readonly engine?: string } = {},
+  { engine: name = 'onnx', ...where }: { readonly engine?: string } & SessionOptions = {},
 ): Promise<Verification> {
   if (oracle.kind === 'preprocessing') return verifyPreprocessing(oracle);
   const backbone = resolve(container, BACKBONE, oracle.network);
-  const engine = resolve(container, ENGINE, options.engine ?? 'onnx');
-  return oracle.kind === 'forward' ? verifyForward(oracle, backbone, engine) : verifyTraining(oracle, backbone, engine);
+  const engine = resolve(container, ENGINE, name);
+  return oracle.kind === 'forward'
+    ? verifyForward(oracle, backbone, engine, where)
+    : verifyTraining(oracle, backbone, engine, where);
 }

@@ -7,6 +7,7 @@ import {
   nodesFor,
   type Optimizer,
   pick,
+  type SessionOptions,
   selectScopes,
   type TrainingSession,
   trainingNodes,
@@ -175,6 +176,7 @@ export async function verifyTraining(
   oracle: TrainingOracle,
   backbone: Backbone,
   engine: Engine,
+  where: SessionOptions,
 ): Promise<Verification> {
   const { dropout_keep_prob: keep, trainable_scopes: scopes, weight_decay: weightDecay } = oracle;
   const built = buildNormalized(backbone, oracle, { dropout: 1 - keep });
@@ -189,7 +191,11 @@ export async function verifyTraining(
   const optimizer = pick('optimizer', oracle.optimizer, optimizers)();
 
   const checks = new Checks();
-  const session = await engine.openTraining(graph, { trainable, optimizer, weightDecay, batchStatistics: 'all' });
+  const session = await engine.openTraining(
+    graph,
+    { trainable, optimizer, weightDecay, batchStatistics: 'all' },
+    where,
+  );
   try {
     const expectations = expectationsOf(oracle);
     checkNames(oracle, expectations, session, trainable, checks);
