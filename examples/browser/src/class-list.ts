@@ -6,17 +6,17 @@ import type { ChosenPicture, PictureClass } from './pictures-dataset.js';
 export class ClassList {
   readonly #root: HTMLElement;
   readonly #onChange: () => void;
-  readonly #onError: (error: unknown) => void;
+  readonly #onRefused: (problems: readonly string[]) => void;
   #cards: ClassCard[] = [];
 
   /**
    * @param onChange called after each change of a name or of pictures
-   * @param onError called with what is wrong with a file
+   * @param onRefused called with what is wrong with files that were added, nothing where all are taken
    */
-  constructor(root: HTMLElement, onChange: () => void, onError: (error: unknown) => void) {
+  constructor(root: HTMLElement, onChange: () => void, onRefused: (problems: readonly string[]) => void) {
     this.#root = root;
     this.#onChange = onChange;
-    this.#onError = onError;
+    this.#onRefused = onRefused;
   }
 
   get classes(): readonly PictureClass[] {
@@ -24,7 +24,7 @@ export class ClassList {
   }
 
   add(name: string): ClassCard {
-    const card = new ClassCard(name, this.#onChange, this.#onError, () => {
+    const card = new ClassCard(name, this.#onChange, this.#onRefused, () => {
       this.#cards = this.#cards.filter((other) => other !== card);
       this.#onChange();
     });
@@ -57,12 +57,17 @@ class ClassCard implements PictureClass {
   readonly #thumbnails = make('div', { className: 'thumbnails' });
   readonly #count = make('span');
   readonly #onChange: () => void;
-  readonly #onError: (error: unknown) => void;
+  readonly #onRefused: (problems: readonly string[]) => void;
   readonly #onRemove: () => void;
 
-  constructor(name: string, onChange: () => void, onError: (error: unknown) => void, onRemove: () => void) {
+  constructor(
+    name: string,
+    onChange: () => void,
+    onRefused: (problems: readonly string[]) => void,
+    onRemove: () => void,
+  ) {
     this.#onChange = onChange;
-    this.#onError = onError;
+    this.#onRefused = onRefused;
     this.#onRemove = onRemove;
     this.#name = make('input', { type: 'text', value: name, ariaLabel: 'Name of the class' });
     this.#name.addEventListener('input', onChange);
@@ -93,6 +98,7 @@ class ClassCard implements PictureClass {
 
   /** Files that are no pictures are told of, and the others taken. */
   async addFiles(files: readonly File[]): Promise<void> {
+    const problems: string[] = [];
     for (const file of files) {
       try {
         const picture = await decodePicture(file);
@@ -100,9 +106,10 @@ class ClassCard implements PictureClass {
         this.pictures.push({ name: file.name, picture, url });
         this.#thumbnails.append(make('img', { src: url, alt: file.name, title: file.name }));
       } catch (error) {
-        this.#onError(error);
+        problems.push((error as Error).message);
       }
     }
+    this.#onRefused(problems);
     this.#showCount();
     this.#onChange();
   }

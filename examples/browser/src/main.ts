@@ -10,6 +10,7 @@ import { type TrainedHead, trainHead } from './train-head.js';
 
 const page = {
   classes: byId('classes', HTMLElement),
+  refused: byId('refused', HTMLElement),
   addClass: byId('add-class', HTMLButtonElement),
   folder: byId('folder', HTMLInputElement),
   training: byId('training', HTMLFormElement),
@@ -47,7 +48,9 @@ function showReadiness(): void {
   if (!running) say(page.status, problem ?? 'Ready to train.');
 }
 
-const list = new ClassList(page.classes, showReadiness, (error) => sayError(page.status, error));
+const list = new ClassList(page.classes, showReadiness, (problems) => {
+  page.refused.textContent = problems.join(' ');
+});
 
 function showProgress(done: number, count: number): void {
   page.progress.value = done / count;
