@@ -22,7 +22,7 @@ export interface Scale {
 export interface System {
   readonly name: string;
   readonly program: Program;
-  readonly settings?: Pick<Settings, 'channelsLast'>;
+  readonly settings?: Pick<Settings, 'channelsLast' | 'engine'>;
 }
 
 export interface Benchmark {
@@ -49,6 +49,23 @@ const peers: readonly System[] = [
   { name: 'PyTorch, NCHW', program: torch('torch_classifier.py'), settings: { channelsLast: false } },
   { name: 'PyTorch, channels_last', program: torch('torch_classifier.py'), settings: { channelsLast: true } },
   { name: 'TensorFlow, tf_slim', program: tensorflowClassifier },
+];
+
+const segmentationPeers: readonly System[] = [
+  { name: 'PyTorch, NCHW', program: torch('torch_fcn.py'), settings: { channelsLast: false } },
+  { name: 'PyTorch, channels_last', program: torch('torch_fcn.py'), settings: { channelsLast: true } },
+];
+
+/** Graft on each engine that a machine without a GPU has. */
+const engines = (script: string): readonly System[] => [
+  { name: 'onnx', program: node(script) },
+  {
+    name: 'tfjs, node',
+    program: { ...node(script), usesTfjs: true },
+    settings: { engine: { name: 'tfjs', device: 'node' } },
+  },
+  { name: 'tfjs, wasm', program: node(script), settings: { engine: { name: 'tfjs', device: 'wasm' } } },
+  { name: 'tfjs, cpu', program: node(script), settings: { engine: { name: 'tfjs', device: 'cpu' } } },
 ];
 
 /** A network from pictures to logits, at batches of 8 and of 1. */
@@ -120,6 +137,35 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     task: 'train',
     network: 'resnet_v1_50',
     systems: [graftTrain, ...peers],
+  },
+  'train-fcn_8s': {
+    description: 'A training step of FCN-8s on VGG-16: all layers, SGD with momentum, dropout, 21 classes a pixel',
+    defaults: { batch: 2, size: 256, steps: 4, rounds: 2 },
+    task: 'train',
+    network: 'fcn_8s',
+    systems: [graftTrain, ...segmentationPeers],
+  },
+  'infer-fcn_8s': {
+    description: 'FCN-8s on VGG-16 from pictures to the logits of each pixel',
+    defaults: { batch: 2, size: 256, steps: 8, rounds: 3 },
+    task: 'infer',
+    network: 'fcn_8s',
+    systems: [{ name: 'Graft', program: node('graft-infer.js') }, ...segmentationPeers],
+  },
+  engines: {
+    description:
+      "A training step of ResNet-50 on each of Graft's engines: all layers, SGD with momentum, batch statistics",
+    defaults: { batch: 8, size: 64, steps: 2, rounds: 1 },
+    task: 'train',
+    network: 'resnet_v1_50',
+    systems: engines('graft-train.js'),
+  },
+  'engines-infer': {
+    description: "ResNet-50 from pictures to logits on each of Graft's engines",
+    defaults: { batch: 8, size: 64, steps: 3, rounds: 1 },
+    task: 'infer',
+    network: 'resnet_v1_50',
+    systems: engines('graft-infer.js'),
   },
   ...inference('vgg_16', 'VGG-16', 224),
   ...inference('resnet_v1_50', 'ResNet-50', 224),

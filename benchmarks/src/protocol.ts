@@ -16,6 +16,8 @@ export interface Settings {
   readonly steps: number;
   /** Threads of one operation. */
   readonly threads: number;
+  /** Graft's engine and where it runs. Default: the default one. */
+  readonly engine?: { readonly name: string; readonly device: string };
   /** PyTorch's memory format. */
   readonly channelsLast?: boolean;
   /** A V1 checkpoint of the network at `size`. */

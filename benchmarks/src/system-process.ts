@@ -11,6 +11,8 @@ import { tfjsHome } from './tfjs-environment.js';
 export interface Program {
   readonly runtime: 'node' | 'tfjs' | PythonEnvironment;
   readonly script: string;
+  /** Whether a script that `node` runs needs a tfjs-node. */
+  readonly usesTfjs?: boolean;
 }
 
 /** The command, its script, and what the script is given after the settings. */
@@ -33,7 +35,9 @@ export async function finish(
   onMeasure: (measure: Measure) => void = () => {},
 ): Promise<End> {
   const [command, script, ...more] = await commandOf(program, folder);
-  const child = spawn(command, [script, JSON.stringify(settings), ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...(program.usesTfjs && { GRAFT_TFJS: await tfjsHome(folder) }) };
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(command, [script, JSON.stringify(settings), ...more], { env, stdio });
   const closed = once(child, 'close');
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,10 +1,10 @@
-import { onnxEngine } from '@graftjs/engine-onnx';
+import { engine, where } from './engine.js';
 import { buildNetwork, initialize } from './network.js';
 import { randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
 
-const { batch, size, threads, network } = settings;
-const session = await onnxEngine.open(buildNetwork(network, { size }), { threads });
+const { batch, size, network } = settings;
+const session = await engine.open(buildNetwork(network, { size }), where);
 initialize(session);
 const { inputs } = randomPictures(batch, size);
 await timeSteps(batch, () => session.predict(inputs, batch));

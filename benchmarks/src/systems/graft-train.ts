@@ -1,15 +1,16 @@
-import { onnxEngine } from '@graftjs/engine-onnx';
 import { momentum, selectTrainable } from '@graftjs/trainer';
+import { engine, where } from './engine.js';
 import { buildNetwork, initialize } from './network.js';
-import { randomPictures } from './random-pictures.js';
+import { randomMasks, randomPictures } from './random-pictures.js';
 import { reportEnd, settings, timeSteps } from './report.js';
 
-const { batch, size, threads, task, network } = settings;
+const { batch, size, task, network } = settings;
 const graph = buildNetwork(network, { size });
 const trainable = selectTrainable(graph, task === 'head' ? 'head' : 'all');
-const session = await onnxEngine.openTraining(graph, { trainable, optimizer: momentum() }, { threads });
+const session = await engine.openTraining(graph, { trainable, optimizer: momentum() }, where);
 initialize(session);
-const pictures = randomPictures(batch, size);
+const { shape } = graph.nodes.find(({ name }) => name === graph.output)!;
+const pictures = shape.length === 3 ? randomMasks(batch, size, shape[2]!) : randomPictures(batch, size);
 await timeSteps(batch, async (seed) => {
   await session.accumulate({ ...pictures, seed });
   await session.update(1e-5);

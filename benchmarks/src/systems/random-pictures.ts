@@ -8,3 +8,10 @@ export function randomPictures(count: number, size: number): { inputs: Uint8Arra
     labels: Int32Array.from({ length: count }, () => random.below(1000)),
   };
 }
+
+/** Pictures of noise and a class of `classes` for each of their pixels. */
+export function randomMasks(count: number, size: number, classes: number): { inputs: Uint8Array; masks: Uint8Array } {
+  const random = createRandom(2);
+  const masks = Uint8Array.from({ length: count * size * size }, () => random.below(classes));
+  return { inputs: randomPictures(count, size).inputs, masks };
+}

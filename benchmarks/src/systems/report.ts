@@ -31,6 +31,10 @@ export async function timeSteps(images: number, step: (index: number) => Promise
 export function reportEnd(): void {
   writeLine({
     peakBytes: process.resourceUsage().maxRSS * 1024,
-    versions: { Node: process.versions.node, 'onnxruntime-node': require('onnxruntime-node/package.json').version },
+    versions: {
+      Node: process.versions.node,
+      'onnxruntime-node': require('onnxruntime-node/package.json').version,
+      ...(settings.engine?.name === 'tfjs' && { 'TensorFlow.js': require('@tensorflow/tfjs/package.json').version }),
+    },
   });
 }

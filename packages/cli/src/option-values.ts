@@ -19,6 +19,14 @@ export function number(accepted: string, accepts: (value: number) => boolean): (
   };
 }
 
+/** Reads height and width in pixels: one number for a square, or both as `320x480`. */
+export function pictureSize(text: string): number | [height: number, width: number] {
+  const [height, width, ...rest] = text.split('x').map((part) => (/^\d+$/.test(part) ? Number(part) : 0));
+  if (height && rest.length === 0 && (width === undefined || width > 0))
+    return width === undefined ? height : [height, width];
+  throw new InvalidArgumentError('Accepted: a whole number from 1 on, or two as HEIGHTxWIDTH.');
+}
+
 /** Reads a comma-separated list: `vgg_16/fc8,vgg_16/fc7`. */
 export function list(text: string): string[] {
   const items = text

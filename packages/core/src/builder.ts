@@ -1,8 +1,15 @@
 import { formatShape, type Shape } from './dtype.js';
 import { GraphError } from './errors.js';
 import type { Graph, GraphInput, Initializer, Variable } from './graph.js';
-import type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
-import { type Node, type NodeSpec, type OpName, type Padding, type Pair, shapeRules } from './ops.js';
+import type {
+  BatchNormOptions,
+  Conv2dOptions,
+  Conv2dTransposeOptions,
+  PoolOptions,
+  SeparableConv2dOptions,
+} from './layer-options.js';
+import { nodesFor } from './nodes-for.js';
+import { type Node, type NodeSpec, type OpName, type Padding, type Pair, shapeRules, variablesOf } from './ops.js';
 import { pair, resolvePadding } from './padding.js';
 
 /** A node of the graph being built: what one layer gives to the next. */
@@ -28,9 +35,9 @@ export class GraphBuilder {
   readonly #name: string;
   readonly #scope: string;
   readonly #input: GraphInput;
-  readonly #nodes = new Map<string, Node>();
-  readonly #variables = new Map<string, Variable>();
-  readonly #endPoints = new Map<string, string>();
+  #nodes = new Map<string, Node>();
+  #variables = new Map<string, Variable>();
+  #endPoints = new Map<string, string>();
 
   /**
    * @param name the network's name: `inception_v1`
@@ -41,6 +48,47 @@ export class GraphBuilder {
     this.#name = name;
     this.#scope = scope;
     this.#input = input;
+  }
+
+  /**
+   * A builder that goes on from a graph: it begins with what some end points of it need, and with nothing else.
+   * @param name the name of what is built
+   * @param endPoints those of the graph that it goes on from; see `at`
+   */
+  static onto(graph: Graph, name: string, endPoints: readonly string[]): GraphBuilder {
+    const builder = new GraphBuilder(name, graph.input);
+    for (const endPoint of endPoints) {
+      if (!Object.hasOwn(graph.endPoints, endPoint))
+        throw new GraphError(
+          'graph/no-end-point',
+          `${graph.name} has no end point ${endPoint}, which ${name} goes on from.`,
+        );
+    }
+    const nodes = nodesFor(
+      graph,
+      endPoints.map((endPoint) => graph.endPoints[endPoint]!),
+    );
+    const read = new Set(nodes.flatMap(variablesOf));
+    for (const node of nodes) builder.#nodes.set(node.name, node);
+    for (const variable of graph.variables)
+      if (read.has(variable.name)) builder.#variables.set(variable.name, variable);
+    for (const [endPoint, node] of Object.entries(graph.endPoints))
+      if (builder.#nodes.has(node)) builder.#endPoints.set(endPoint, node);
+    return builder;
+  }
+
+  /** A builder of the same graph, whose layers and variables are named below another scope. */
+  within(scope: string): GraphBuilder {
+    const builder = new GraphBuilder(this.#name, this.#input, scope);
+    builder.#nodes = this.#nodes;
+    builder.#variables = this.#variables;
+    builder.#endPoints = this.#endPoints;
+    return builder;
+  }
+
+  /** The value that an end point names. */
+  at(endPoint: string): Value {
+    return this.#value(this.#endPoints.get(endPoint) ?? endPoint, this.#name);
   }
 
   get scope(): string {
@@ -106,15 +154,18 @@ export class GraphBuilder {
     return this.endPoint(`${this.#scope}/${name}`, value);
   }
 
-  /** `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. */
+  /**
+   * `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. It is named
+   * `normalize` by default; the first one is how the network normalizes what it is fed.
+   */
   normalize(
     x: Value,
-    options: { readonly mean: readonly number[]; readonly scale: number | readonly number[] },
+    options: { readonly name?: string; readonly mean: readonly number[]; readonly scale: number | readonly number[] },
   ): Value {
-    const { mean } = options;
+    const { name = 'normalize', mean } = options;
     const scale =
       typeof options.scale === 'number' ? new Array<number>(mean.length).fill(options.scale) : options.scale;
-    return this.add({ op: 'normalize', name: `${this.#scope}/normalize`, inputs: [x.name], mean, scale });
+    return this.add({ op: 'normalize', name: `${this.#scope}/${name}`, inputs: [x.name], mean, scale });
   }
 
   conv2d(x: Value, options: Conv2dOptions): Value {
@@ -150,6 +201,26 @@ export class GraphBuilder {
     const padding = resolvePadding(options.padding ?? 'SAME', x.shape, kernel, strides, dilations);
     const where = { name: `${this.#scope}/${name}`, inputs: [x.name] };
     return this.add({ op: 'conv2d', ...where, weights, groups, strides, padding, dilations });
+  }
+
+  conv2dTranspose(x: Value, options: Conv2dTransposeOptions): Value {
+    const { name, channels, padding: rule = 'SAME', initializer = { kind: 'bilinear' }, trainable = true } = options;
+    const [kernel, strides] = [pair(options.kernel), pair(options.strides)];
+    const shape = [...kernel, channels, x.shape.at(-1) ?? 0];
+    const weights = this.variable(`${name}/weights`, shape, { initializer, trainable, decayed: trainable });
+    const node = `${this.#scope}/${name}/conv2d_transpose`;
+    if (rule === 'SAME' && (kernel[0] < strides[0] || kernel[1] < strides[1])) {
+      throw new GraphError(
+        'graph/shape',
+        `${node}: a kernel of ${formatShape(kernel)} does not reach all places with strides of ${formatShape(strides)}.`,
+      );
+    }
+    const [height, width] = [(x.shape[0] ?? 0) * strides[0], (x.shape[1] ?? 0) * strides[1]];
+    const padding = resolvePadding(rule, [height, width], kernel, strides, [1, 1]);
+    return this.#layer(
+      name,
+      this.add({ op: 'conv2dTranspose', name: node, inputs: [x.name], weights, strides, padding }),
+    );
   }
 
   /** What follows a convolution. */
@@ -216,6 +287,12 @@ export class GraphBuilder {
   pad(x: Value, options: { readonly name: string; readonly padding: Padding }): Value {
     const { name, padding } = options;
     return this.add({ op: 'pad', name: `${this.#scope}/${name}`, inputs: [x.name], padding });
+  }
+
+  /** A picture without so many of its outer rows and columns. */
+  crop(x: Value, options: { readonly name: string; readonly margins: Padding }): Value {
+    const { name, margins } = options;
+    return this.add({ op: 'crop', name: `${this.#scope}/${name}`, inputs: [x.name], margins });
   }
 
   maxPool(x: Value, options: PoolOptions): Value {

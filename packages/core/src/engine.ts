@@ -15,13 +15,28 @@ export interface Batch {
   readonly seed?: number;
 }
 
+/** Some pictures and what each of their pixels shows, for a graph with logits `[height, width, classes]`. */
+export interface MaskBatch {
+  /** The graph's input, one example after the other: pictures are NHWC bytes. */
+  readonly inputs: Uint8Array | Float32Array;
+  /** `[examples, height, width]`: the class of each pixel, or `voidLabel`, which counts nothing. */
+  readonly masks: Uint8Array;
+  /**
+   * How much a pixel of each class counts in the loss. Default: 1 / the number of labelled pixels, those that are not void,
+   * which makes the loss their mean; a batch without any has loss and gradients of 0.
+   */
+  readonly classWeights?: Float32Array;
+  /** For dropout's masks; see `Batch`. */
+  readonly seed?: number;
+}
+
 /** What a batch gave. */
 export interface BatchResult {
-  /** Softmax cross-entropy with the smoothed labels, each example times its weight, added up; without weight decay. */
+  /** Softmax cross-entropy with the smoothed labels, each example (or pixel) times its weight, added up; without weight decay. */
   readonly loss: number;
   /** The same of the graph's auxiliary outputs, each times its weight there; 0 where it has none. */
   readonly auxiliaryLoss: number;
-  /** `[examples, classes]`, row-major. */
+  /** `[examples, classes]`, or of masks `[examples, height, width, classes]`, row-major. */
   readonly logits: Float32Array;
 }
 
@@ -89,7 +104,7 @@ export interface TrainingSession extends Session {
    * Runs a batch forward and backward and adds its gradients to those since the last update. Batch normalizations that use
    * the batch's own statistics have moved their moving averages when it ends.
    */
-  accumulate(batch: Batch): Promise<BatchResult>;
+  accumulate(batch: Batch | MaskBatch): Promise<BatchResult>;
   /** The gradient so far of the whole loss, with auxiliary ones and weight decay, before any clipping, by a trained variable's name. A copy. */
   gradient(name: string): Float32Array;
   /** The part of the loss that is weight decay, over trained and frozen variables, as Slim counts it. */

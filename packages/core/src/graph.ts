@@ -9,7 +9,9 @@ export type Initializer =
   | { readonly kind: 'he-normal' }
   /** Normal with the given deviation, cut at two deviations, as `tf.truncated_normal_initializer`. */
   | { readonly kind: 'truncated-normal'; readonly deviation: number }
-  | { readonly kind: 'constant'; readonly value: number };
+  | { readonly kind: 'constant'; readonly value: number }
+  /** Of a transposed convolution, `[k, k, channels, channels]`: bilinear interpolation of each channel by itself. */
+  | { readonly kind: 'bilinear' };
 
 /** A variable of a graph: float32, with TF-Slim's name and TF-Slim's shape (HWIO for convolutions). */
 export interface Variable {
@@ -52,7 +54,10 @@ export interface Graph {
   readonly variables: readonly Variable[];
   /** Names that users know (`vgg_16/pool5`), in order, and the node that each stands for. */
   readonly endPoints: Readonly<Record<string, string>>;
-  /** The node with the result: logits `[classes]` for a classifier. */
+  /**
+   * The node with the result: logits `[classes]` for a classifier, `[height, width, classes]`, of the pictures' own height and
+   * width, for a segmenter.
+   */
   readonly output: string;
   /** Computed in training alone; mostly none. */
   readonly auxiliary: readonly AuxiliaryOutput[];

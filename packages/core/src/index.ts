@@ -1,4 +1,4 @@
-export type { Backbone, BackboneOptions } from './backbone.js';
+export type { Backbone, BackboneOptions, DenseLayer, FeatureLevel } from './backbone.js';
 export { type BatchStatistics, moveAverage, usesBatchStatistics } from './batch-statistics.js';
 export { GraphBuilder, type Value } from './builder.js';
 export type {
@@ -34,6 +34,7 @@ export type {
   Engine,
   EngineReport,
   Lack,
+  MaskBatch,
   MemoryUse,
   Session,
   SessionOptions,
@@ -67,14 +68,21 @@ export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js'
 export { type Float32Reader, float16ToFloat32, readingFloat32 } from './float32-reader.js';
 export type { AuxiliaryOutput, Graph, GraphInput, Initializer, Variable } from './graph.js';
 export { ilsvrc2012 } from './ilsvrc2012.js';
-export type { BatchNormOptions, Conv2dOptions, PoolOptions, SeparableConv2dOptions } from './layer-options.js';
+export type {
+  BatchNormOptions,
+  Conv2dOptions,
+  Conv2dTransposeOptions,
+  PoolOptions,
+  SeparableConv2dOptions,
+} from './layer-options.js';
 export { createMemoryFiles } from './memory-files.js';
 export type { ForeignInput, ForeignTensor, NameMap } from './name-map.js';
 export { nodesFor, trainingNodes } from './nodes-for.js';
 export { type Normalization, normalizationOf, withNormalization } from './normalization.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
-export { type PaddingRule, type PairOption, resolvePadding } from './padding.js';
+export { padPictures } from './pad-pictures.js';
+export { type PaddingRule, type PairOption, pair, resolvePadding } from './padding.js';
 export {
   BACKBONE,
   CHECKPOINT_FORMAT,
@@ -90,6 +98,7 @@ export {
   type Plugin,
   registry,
   resolve,
+  SEGMENTER,
   type Token,
 } from './plugin.js';
 export type { MaskedValues, MaskPreprocessing, Preprocessing, PreprocessingStep, Random } from './preprocessing.js';
@@ -101,6 +110,7 @@ export {
   type RestoreSelection,
   selectScopes,
 } from './scopes.js';
+export type { LearnedUpsampling, Segmenter, SegmenterOptions } from './segmenter.js';
 export { type SlimCheckpoint, slimCheckpoint } from './slim-checkpoint.js';
 export { type SplitGraph, splitGraph } from './split-graph.js';
 export {

@@ -46,6 +46,20 @@ export interface SeparableConv2dOptions extends Omit<Conv2dOptions, 'groups'> {
   readonly multiplier?: number;
 }
 
+/** A transposed convolution without biases, as `slim.conv2d_transpose`; its variable is `NAME/weights` `[kh, kw, out, in]`. */
+export interface Conv2dTransposeOptions {
+  readonly name: string;
+  readonly channels: number;
+  readonly kernel: PairOption;
+  readonly strides: PairOption;
+  /** What is cut off. Default `SAME`: the result is as many times larger than the input as the strides say. */
+  readonly padding?: PaddingRule;
+  /** Default: bilinear interpolation, for which it has as many channels as its input. */
+  readonly initializer?: Initializer;
+  /** Whether it can be trained, and decays then. Default true. */
+  readonly trainable?: boolean;
+}
+
 /** A pooling layer, as `slim.max_pool2d`. */
 export interface PoolOptions {
   readonly name: string;

@@ -43,6 +43,19 @@ export interface Conv2dNode extends NodeBase {
   readonly dilations: Pair;
 }
 
+/**
+ * What `conv2d` of these weights, strides and padding does to the gradient of its value on the way back, as
+ * `tf.nn.conv2d_transpose`: each place of `[h, w, in]` adds its product with `weights` `[kh, kw, out, in]` to the window that
+ * belongs to it, and the padding is cut off.
+ */
+export interface Conv2dTransposeNode extends NodeBase {
+  readonly op: 'conv2dTranspose';
+  readonly weights: string;
+  readonly strides: Pair;
+  /** Rows and columns that are cut off. */
+  readonly padding: Padding;
+}
+
 /** Adds `biases` `[channels]` along the last axis. */
 export interface BiasNode extends NodeBase {
   readonly op: 'bias';
@@ -90,6 +103,13 @@ export interface SliceNode extends NodeBase {
 export interface PadNode extends NodeBase {
   readonly op: 'pad';
   readonly padding: Padding;
+}
+
+/** A picture without its outer rows and columns. */
+export interface CropNode extends NodeBase {
+  readonly op: 'crop';
+  /** How many are cut off. */
+  readonly margins: Padding;
 }
 
 /** `max(x, 0)`. */
@@ -144,12 +164,14 @@ export interface SoftmaxNode extends NodeBase {
 export type Node =
   | NormalizeNode
   | Conv2dNode
+  | Conv2dTransposeNode
   | BiasNode
   | BatchNormNode
   | AddNode
   | ConcatNode
   | SliceNode
   | PadNode
+  | CropNode
   | ReluNode
   | MaxPoolNode
   | AvgPoolNode
@@ -167,7 +189,7 @@ export type NodeOf<K extends OpName> = Extract<Node, { op: K }>;
 
 /** The variables that a node reads. */
 export function variablesOf(node: Node): readonly string[] {
-  if (node.op === 'conv2d') return [node.weights];
+  if (node.op === 'conv2d' || node.op === 'conv2dTranspose') return [node.weights];
   if (node.op === 'bias') return [node.biases];
   if (node.op === 'batchNorm') {
     const { gamma, beta, movingMean, movingVariance } = node;
@@ -279,6 +301,22 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     if (outputs % groups !== 0) fail(node, `its ${outputs} channels do not make ${groups} groups.`);
     return [...windows(node, [height, width], [kh, kw], node.dilations), outputs];
   },
+  conv2dTranspose(node, context) {
+    const [height, width, channels] = picture(node, context);
+    const weights = context.variable(node.weights);
+    if (weights.length !== 4 || weights[3] !== channels) {
+      const takes = 'weights are kh x kw x out x in';
+      fail(node, `${takes}; ${node.weights} is ${formatShape(weights)}, and its input has ${channels} channels.`);
+    }
+    const [kh, kw, outputs] = weights as readonly [number, number, number, number];
+    const [top, bottom, left, right] = node.padding;
+    const size: Pair = [
+      (height - 1) * node.strides[0] + kh - top - bottom,
+      (width - 1) * node.strides[1] + kw - left - right,
+    ];
+    if (size[0] < 1 || size[1] < 1) fail(node, `nothing is left of ${formatShape([height, width])} places.`);
+    return [...size, outputs];
+  },
   bias(node, context) {
     const [shape] = context.inputs;
     const biases = context.variable(node.biases);
@@ -325,6 +363,16 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     if (!node.padding.every((size) => Number.isSafeInteger(size) && size >= 0))
       fail(node, `its padding is ${node.padding.join(', ')}; accepted: whole numbers from 0 on.`);
     return [height + top + bottom, width + left + right, channels];
+  },
+  crop(node, context) {
+    const [height, width, channels] = picture(node, context);
+    const [top, bottom, left, right] = node.margins;
+    if (!node.margins.every((size) => Number.isSafeInteger(size) && size >= 0))
+      fail(node, `its margins are ${node.margins.join(', ')}; accepted: whole numbers from 0 on.`);
+    const size: Pair = [height - top - bottom, width - left - right];
+    if (size[0] < 1 || size[1] < 1)
+      fail(node, `margins of ${node.margins.join(', ')} leave nothing of ${formatShape([height, width])}.`);
+    return [...size, channels];
   },
   relu: unchanged,
   maxPool: pooled,

@@ -7,6 +7,7 @@ export type PaddingRule = 'SAME' | 'VALID' | Padding;
 /** One or two sizes: `3` stands for `[3, 3]`. */
 export type PairOption = number | Pair;
 
+/** Both sizes of one or two. */
 export const pair = (size: PairOption): Pair => (typeof size === 'number' ? [size, size] : size);
 
 /** TensorFlow's SAME: as many windows as strides fit, the odd zero at the bottom and the right. */

@@ -7,6 +7,7 @@ import type { Download } from './download.js';
 import type { Engine } from './engine.js';
 import { PluginError } from './errors.js';
 import type { Exporter } from './exporter.js';
+import type { Segmenter } from './segmenter.js';
 
 /** Where plugins register what they bring: a tsyringe container. */
 export type Container = DependencyContainer;
@@ -20,6 +21,7 @@ export type Token<T> = symbol & { readonly [registered]: T };
 const token = <T>(kind: string): Token<T> => Symbol.for(`graftjs.${kind}`) as Token<T>;
 
 export const BACKBONE = token<Backbone>('backbone');
+export const SEGMENTER = token<Segmenter>('segmenter');
 export const DATASET = token<Dataset | MaskDataset>('dataset');
 export const DOWNLOAD = token<Download>('download');
 export const PICTURE_READER = token<PictureReader>('picture reader');

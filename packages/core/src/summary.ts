@@ -20,6 +20,10 @@ const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
     const [height, width, inputs] = kernelShape(variable(weights), x![2]!, groups);
     return 2 * height! * width! * inputs! * elementCount(shape);
   },
+  conv2dTranspose({ weights }, { inputs: [x], variable }) {
+    const [height, width, outputs] = variable(weights);
+    return 2 * height! * width! * outputs! * elementCount(x!);
+  },
   bias: perElement(1),
   // What is left of it in use: a factor and a summand a channel.
   batchNorm: perElement(2),
@@ -27,6 +31,7 @@ const flopsRules: { readonly [K in OpName]: FlopsRule<K> } = {
   concat: perElement(0),
   slice: perElement(0),
   pad: perElement(0),
+  crop: perElement(0),
   relu: perElement(1),
   maxPool: perWindow,
   avgPool: perWindow,

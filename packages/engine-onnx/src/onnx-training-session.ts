@@ -1,5 +1,5 @@
-import type { TrainingOptions, TrainingSession } from '@graftjs/core';
-import { checkLabels, classesOf, ownStatisticsOf, TrainedVariables } from '@graftjs/core/engine-kit';
+import { elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
+import { labelBatch, logitsOf, ownStatisticsOf, TrainedVariables } from '@graftjs/core/engine-kit';
 import { Block } from './block.js';
 import { createSession } from './onnx-session.js';
 import { OwnStatistics } from './own-statistics.js';
@@ -17,21 +17,19 @@ export async function createTrainingSession(parts: SessionParts, training: Train
   const variables = new TrainedVariables(graph, store, training, names);
   const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
   const step = await loadStep(parts, segments, variables, statistics);
-  const classes = classesOf(graph);
+  const logitsShape = logitsOf(graph);
   const session = createSession(parts);
 
   return {
     ...session,
     async accumulate(batch) {
-      checkLabels(batch, classes);
-      const count = batch.labels.length;
-      const weights = batch.weights ?? new Float32Array(count).fill(1 / count);
-      const logits = new Block(new Float32Array(count * classes));
+      const { examples, labels, weights } = labelBatch(batch, logitsShape);
+      const logits = new Block(new Float32Array(examples * elementCount(logitsShape)));
       const losses = await step.run({
-        count,
-        inputs: inputBlock(parts, batch.inputs, count),
-        labels: new Block(batch.labels.slice()),
-        weights: new Block(weights.slice()),
+        count: examples,
+        inputs: inputBlock(parts, batch.inputs, examples),
+        labels: new Block(labels),
+        weights: new Block(weights),
         logits,
         seed: batch.seed ?? 0,
       });

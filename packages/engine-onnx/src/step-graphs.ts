@@ -3,11 +3,12 @@ import {
   elementCount,
   type Graph,
   type Node,
+  type Shape,
   type TrainingOptions,
   trainingNodes,
   variablesOf,
 } from '@graftjs/core';
-import { classesOf, nodesThatLearn, ownStatisticsOf } from '@graftjs/core/engine-kit';
+import { logitsOf, nodesThatLearn, ownStatisticsOf } from '@graftjs/core/engine-kit';
 import {
   type Arrangements,
   type GradientContext,
@@ -123,11 +124,25 @@ export function trainedBy(
 }
 
 /**
- * Writes the losses `sum(weights * cross entropy)` of the smoothed labels: the result's, and the sum of the auxiliary ones where
- * there are some.
+ * Writes the losses `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are pictures: the
+ * result's, and the sum of the auxiliary ones where there are some.
  * @returns the gradient of them all by each of the logits
  */
-function writeLosses({ onnx, value }: GraphWriter, graph: Graph, classes: number, labelSmoothing: number) {
+function writeLosses({ onnx, value }: GraphWriter, graph: Graph, logits: Shape, labelSmoothing: number) {
+  const classes = logits.at(-1)!;
+  const isPicture = logits.length === 3;
+  /** Logits as rows of one class each. */
+  const rowsOf = (output: string): string => {
+    if (!isPicture) return value(output);
+    return onnx.add('Reshape', [
+      onnx.add('Transpose', [value(output)], { perm: [0, 2, 3, 1] }),
+      onnx.ints([-1, classes]),
+    ]);
+  };
+  const fromRows = (rows: string): string => {
+    if (!isPicture) return rows;
+    return onnx.add('Transpose', [onnx.add('Reshape', [rows, onnx.ints([-1, ...logits])])], { perm: [0, 3, 1, 2] });
+  };
   const labels = onnx.add('Unsqueeze', [onnx.input(stepNames.labels, 'int32', ['N']), onnx.ints([1])]);
   const indices = onnx.add('Cast', [onnx.ints(Array.from({ length: classes }, (_, index) => index))], { to: 6 });
   const oneHot = onnx.add('Cast', [onnx.add('Equal', [labels, indices])], { to: 1 });
@@ -140,17 +155,18 @@ function writeLosses({ onnx, value }: GraphWriter, graph: Graph, classes: number
         ]);
   const weights = onnx.add('Unsqueeze', [onnx.input(stepNames.weights, 'float32', ['N']), onnx.ints([1])]);
   const gradients = new Map<string, string>();
-  const lossOf = (output: string, factors: string): string => {
-    const logProbabilities = onnx.add('LogSoftmax', [value(output)], { axis: -1 });
+  const lossOf = (output: string, rows: string, factors: string): string => {
+    const logProbabilities = onnx.add('LogSoftmax', [rows], { axis: -1 });
     const errors = onnx.add('Sub', [onnx.add('Exp', [logProbabilities]), truth]);
-    gradients.set(output, onnx.add('Mul', [errors, factors]));
+    gradients.set(output, fromRows(onnx.add('Mul', [errors, factors])));
     const gains = onnx.add('Mul', [onnx.add('Mul', [truth, logProbabilities]), factors]);
     return onnx.add('Neg', [onnx.add('ReduceSum', [gains], { keepdims: 0 })]);
   };
-  onnx.output(lossOf(graph.output, weights), stepNames.loss, 'float32', []);
-  onnx.output(value(graph.output), stepNames.logits, 'float32', ['N', classes]);
+  const rows = rowsOf(graph.output);
+  onnx.output(lossOf(graph.output, rows, weights), stepNames.loss, 'float32', []);
+  onnx.output(rows, stepNames.logits, 'float32', ['N', classes]);
   const auxiliary = graph.auxiliary.map(({ output, weight }) =>
-    lossOf(output, onnx.add('Mul', [weights, onnx.floats([weight])])),
+    lossOf(output, rowsOf(output), onnx.add('Mul', [weights, onnx.floats([weight])])),
   );
   if (auxiliary.length > 0) {
     const sum = auxiliary.reduce((some, one) => onnx.add('Add', [some, one]));
@@ -189,7 +205,7 @@ export function writeStepGraphs(
   const trainable = new Set(training.trainable);
   const own = new Map(ownStatisticsOf(graph, training).map((node) => [node.name, node]));
   const ownStatistics = new Set(own.keys());
-  const classes = classesOf(graph);
+  const logits = logitsOf(graph);
   const needed = trainingNodes(graph);
   const results = [graph.output, ...graph.auxiliary.map(({ output }) => output)];
   const cuts = { pieceBytes: budgets.piece, allBytes: budgets.pieces, waiting: ownStatistics };
@@ -296,7 +312,7 @@ export function writeStepGraphs(
       );
       const writer = writerFor(segment, { kept });
       writer.write(segment.nodes);
-      const losses = writeLosses(writer, graph, classes, labelSmoothing);
+      const losses = writeLosses(writer, graph, logits, labelSmoothing);
       backward.set(segment, describe(writer, writeBack(writer, segment, losses)));
     } else if (segment.nodes.some(({ name }) => learns.has(name))) {
       const writer = writerFor(segment, { recomputed: recomputedIn(segment) });

@@ -12,6 +12,7 @@ import { roomOf, type StepGraph, type StepSegment, stagesOf, stepNames } from '.
 interface StepBatch {
   readonly count: number;
   readonly inputs: Block;
+  /** Of each example, or of each of its pixels. */
   readonly labels: Block<Int32Array>;
   readonly weights: Block<Float32Array>;
   /** Where the logits go. */
@@ -42,7 +43,10 @@ export async function loadStep(
 ): Promise<TrainingStep> {
   const { graph, layouts, arranged, executor, budgets, options } = parts;
   const shapes = new Map<string, Shape>(graph.nodes.map(({ name, shape }) => [name, shape]));
-  const classes = elementCount(shapes.get(graph.output)!);
+  const logits = shapes.get(graph.output)!;
+  const classes = logits.at(-1)!;
+  /** Labels of an example. */
+  const places = elementCount(logits.slice(0, -1));
   const dropouts = graph.nodes.filter((node): node is DropoutNode => node.op === 'dropout' && node.keep < 1);
   const stages = stagesOf(segments);
   const graphs = stages.map(({ step }) => step);
@@ -52,7 +56,7 @@ export async function loadStep(
   for (const one of graphs)
     models.set(one, await executor.load(one.bytes, `the training step of ${graph.name}`, options));
 
-  const { places, sizes } = roomOf(graph, segments);
+  const { places: rooms, sizes } = roomOf(graph, segments);
   const group = groupSize(graph, segments, budgets.kept);
   /** The places that values and gradients of a group share. */
   let kept: readonly Block<Float32Array>[] = [];
@@ -60,7 +64,7 @@ export async function loadStep(
   /** A kept value or gradient of some examples of a group. */
   function keptView(key: string, name: string, [from, to]: readonly [number, number]): TensorView {
     const shape = shapes.get(name)!;
-    return { block: kept[places.get(key)!]!, from: from * elementCount(shape), dims: engineDims(shape, to - from) };
+    return { block: kept[rooms.get(key)!]!, from: from * elementCount(shape), dims: engineDims(shape, to - from) };
   }
 
   function makeRoom(count: number): void {
@@ -107,12 +111,14 @@ export async function loadStep(
           fetches[stepNames.gradient(name)] = sum;
         }
         if (step === loss) {
-          feeds[stepNames.labels] = { block: batch.labels, from: first, dims: [to - from] };
-          feeds[stepNames.weights] = { block: batch.weights, from: first, dims: [to - from] };
+          const labels = { from: first * places, dims: [(to - from) * places] };
+          feeds[stepNames.labels] = { block: batch.labels, ...labels };
+          feeds[stepNames.weights] = { block: batch.weights, ...labels };
           fetches[stepNames.loss] = { block: losses.own, from: first, dims: [] };
           if (graph.auxiliary.length > 0)
             fetches[stepNames.auxiliaryLoss] = { block: losses.auxiliary, from: first, dims: [] };
-          fetches[stepNames.logits] = { block: batch.logits, from: first * classes, dims: [to - from, classes] };
+          const rows = { from: labels.from * classes, dims: [...labels.dims, classes] };
+          fetches[stepNames.logits] = { block: batch.logits, ...rows };
         }
         yield { model: models.get(step)!, feeds, fetches };
       }

@@ -28,6 +28,13 @@ export function padding(tf: Tfjs, sizes: Padding, [height, width]: Shape, value 
   };
 }
 
+/** A picture of a height and width without its outer rows and columns. */
+export function cropping(tf: Tfjs, margins: Padding, [height, width]: Shape): Linear {
+  const [top, bottom, left, right] = margins;
+  const { forward, backward } = padding(tf, margins, [height! - top - bottom, width! - left - right]);
+  return { forward: backward, backward: forward };
+}
+
 /** Puts the places of every `blocks`-th row and column into a picture of their own, of the padded picture. */
 export function toBlocks(tf: Tfjs, blocks: Pair, [top, bottom, left, right]: Padding): Linear {
   const around: [number, number][] = [[top, bottom], [left, right]]; // biome-ignore format: a table

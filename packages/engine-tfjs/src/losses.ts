@@ -10,7 +10,10 @@ export interface Losses {
   readonly gradients: Tensor[];
 }
 
-/** `sum(weights * cross entropy)` of the smoothed labels, of the result and of the auxiliary ones. */
+/**
+ * `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are pictures: of the result and of
+ * the auxiliary ones.
+ */
 export function lossesOf(
   tf: Tfjs,
   graph: Graph,
@@ -24,10 +27,11 @@ export function lossesOf(
     const truth = tf.add(tf.mul(oneHot, 1 - labelSmoothing), labelSmoothing / classes);
     const weights = tf.tensor2d(batch.weights, [batch.weights.length, 1]);
     const lossOf = (output: string, factor: number) => {
-      const logProbabilities = tf.logSoftmax(logits(output));
+      const logProbabilities = tf.logSoftmax(tf.reshape(logits(output), [-1, classes]));
       const factors = tf.mul(weights, factor);
       const gradient = tf.mul(tf.sub(tf.exp(logProbabilities), truth), factors);
-      return { loss: tf.neg(tf.sum(tf.mul(tf.mul(truth, logProbabilities), factors))), gradient };
+      const loss = tf.neg(tf.sum(tf.mul(tf.mul(truth, logProbabilities), factors)));
+      return { loss, gradient: tf.reshape(gradient, logits(output).shape) };
     };
     const own = lossOf(graph.output, 1);
     const others = graph.auxiliary.map(({ output, weight }) => lossOf(output, weight));

@@ -1,4 +1,11 @@
-import { type Conv2dNode, kernelShape, type Pair, resolvePadding, type Shape } from '@graftjs/core';
+import {
+  type Conv2dNode,
+  type Conv2dTransposeNode,
+  kernelShape,
+  type Pair,
+  resolvePadding,
+  type Shape,
+} from '@graftjs/core';
 import { fromBlocks, inTurn, type Linear, padding, placesOf, sampling, toBlocks } from './linear.js';
 import type { Lowering } from './lowering.js';
 import type { Tensor, Tensor4D, Tfjs } from './tfjs.js';
@@ -205,5 +212,26 @@ export const conv2d: Lowering<Conv2dNode> = {
     const convolution = convolutionOf(tf, node, shape(node.inputs[0]!), weights.shape);
     if (trains(node.weights)) setGradient(node.weights, convolution.byWeights(input(0), dy));
     return wantsInput ? [convolution.byInput(dy, weights)] : [];
+  },
+};
+
+/** The convolution whose gradient by its input a transposed one is, of pictures as large as those that the latter gives. */
+function transposedOf(tf: Tfjs, node: Conv2dTransposeNode, shape: Shape, weights: Shape): Convolution {
+  const { name, strides, padding: sizes } = node;
+  const others = { inputs: [], weights: node.weights, groups: 1, dilations: [1, 1] } as const;
+  return convolutionOf(tf, { op: 'conv2d', name, shape, strides, padding: sizes, ...others }, node.shape, weights);
+}
+
+export const conv2dTranspose: Lowering<Conv2dTransposeNode> = {
+  forward({ tf, shape, variable }, node, [x]) {
+    const weights = variable(node.weights);
+    return transposedOf(tf, node, shape(node.inputs[0]!), weights.shape).byInput(x!, weights);
+  },
+  keeps: ({ weights }, trains) => ({ inputs: trains(weights) }),
+  backward({ tf, shape, variable, input, trains, wantsInput, setGradient }, node, dy) {
+    const weights = variable(node.weights);
+    const convolution = transposedOf(tf, node, shape(node.inputs[0]!), weights.shape);
+    if (trains(node.weights)) setGradient(node.weights, convolution.byWeights(dy, input(0)));
+    return wantsInput ? [convolution.forward(dy, weights)] : [];
   },
 };

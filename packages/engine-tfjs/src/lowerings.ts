@@ -1,7 +1,7 @@
 import type { Node, NodeOf, OpName } from '@graftjs/core';
-import { padding } from './linear.js';
+import { cropping, padding } from './linear.js';
 import { batchNorm } from './lower-batch-norm.js';
-import { conv2d } from './lower-convolution.js';
+import { conv2d, conv2dTranspose } from './lower-convolution.js';
 import { avgPool, maxPool } from './lower-pooling.js';
 import type { Lowering } from './lowering.js';
 import type { Tensor, Tensor4D, Tfjs } from './tfjs.js';
@@ -26,6 +26,7 @@ export const lowerings: { readonly [K in OpName]: Lowering<NodeOf<K>> } = {
     backward: ({ tf, wantsInput }, { scale }, dy) => (wantsInput ? [tf.mul(dy, tf.tensor1d([...scale]))] : []),
   },
   conv2d,
+  conv2dTranspose,
   bias: {
     forward: ({ tf, variable }, { biases }, [x]) => tf.add(x!, variable(biases)),
     backward({ tf, trains, setGradient, wantsInput }, { biases }, dy) {
@@ -60,6 +61,11 @@ export const lowerings: { readonly [K in OpName]: Lowering<NodeOf<K>> } = {
     forward: ({ tf, shape }, { padding: sizes, inputs }, [x]) => padding(tf, sizes, shape(inputs[0]!)).forward(x!),
     backward: ({ tf, shape, wantsInput }, { padding: sizes, inputs }, dy) =>
       wantsInput ? [padding(tf, sizes, shape(inputs[0]!)).backward(dy)] : [],
+  },
+  crop: {
+    forward: ({ tf, shape }, { margins, inputs }, [x]) => cropping(tf, margins, shape(inputs[0]!)).forward(x!),
+    backward: ({ tf, shape, wantsInput }, { margins, inputs }, dy) =>
+      wantsInput ? [cropping(tf, margins, shape(inputs[0]!)).backward(dy)] : [],
   },
   relu: {
     forward: ({ tf }, _, [x]) => tf.relu(x!),

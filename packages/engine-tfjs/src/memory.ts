@@ -2,16 +2,26 @@ import { elementCount, type Graph, type MemoryUse, type Node, nodesFor, type Tra
 import { groupSize, pieceSize } from './pieces.js';
 import { type SessionParts, shapesOf } from './session-parts.js';
 import { planStep, readBack, type StepPlan, trainedBy, usesOf } from './step-plan.js';
-import type { Tfjs } from './tfjs.js';
 
-/** What TensorFlow.js itself takes, with what it runs on. */
-const runtimeBytes = (tf: Tfjs): number => (tf.getBackend() === 'tensorflow' ? 256 : 96) * 2 ** 20;
+/** What memory is reckoned for. */
+type MemoryPlan = Pick<SessionParts, 'graph' | 'tf' | 'budgets'>;
 
-/**
- * What an operation takes for its time, in multiples of its largest value: padded pictures, windows, and the parts of a
- * gradient. As measured.
- */
-const workspace = { forward: 2, backward: 4 };
+/** What a backend takes besides values and variables, as measured. */
+interface Overhead {
+  /** Itself, in bytes. */
+  readonly runtime: number;
+  /**
+   * An operation for its time, in multiples of its largest value: padded pictures, windows, the parts of a gradient, and what the
+   * pool of memory loses.
+   */
+  readonly forward: number;
+  readonly backward: number;
+}
+
+const overheadOf = ({ tf }: MemoryPlan): Overhead =>
+  tf.getBackend() === 'tensorflow'
+    ? { runtime: 304 * 2 ** 20, forward: 1, backward: 9 }
+    : { runtime: 72 * 2 ** 20, forward: 2, backward: 9 };
 
 /** Sizes of values in bytes, of one example. */
 const sizesOf = (graph: Graph): Map<string, number> =>
@@ -49,6 +59,7 @@ class Reckoning {
 /** What the values of an example take at most while nodes run forward, and `then`. */
 function peakOf(
   graph: Graph,
+  overhead: Overhead,
   nodes: readonly Node[],
   uses: ReadonlyMap<string, number>,
   then: (reckoning: Reckoning, sizes: ReadonlyMap<string, number>) => void = () => {},
@@ -58,7 +69,7 @@ function peakOf(
   reckoning.take(sizes.get(graph.input.name)!);
   for (const node of nodes) {
     reckoning.take(sizes.get(node.name)!);
-    reckoning.note(workspace.forward * largestOf(node, sizes));
+    reckoning.note(overhead.forward * largestOf(node, sizes));
     for (const name of node.inputs) reckoning.release(name, sizes.get(name)!);
   }
   then(reckoning, sizes);
@@ -66,13 +77,13 @@ function peakOf(
 }
 
 /** What the values and gradients of an example take at most in a step. */
-function stepPeak(graph: Graph, plan: StepPlan): number {
-  return peakOf(graph, plan.nodes, plan.uses, (reckoning, sizes) => {
+function stepPeak(graph: Graph, overhead: Overhead, plan: StepPlan): number {
+  return peakOf(graph, overhead, plan.nodes, plan.uses, (reckoning, sizes) => {
     const gradients = new Set(plan.results);
     for (const name of plan.results) reckoning.take(sizes.get(name)!);
     for (const node of plan.nodes.toReversed()) {
       if (!plan.learns.has(node.name)) continue;
-      reckoning.note(workspace.backward * largestOf(node, sizes));
+      reckoning.note(overhead.backward * largestOf(node, sizes));
       for (const name of node.inputs) {
         if (!plan.learns.has(name) || gradients.has(name)) continue;
         gradients.add(name);
@@ -92,21 +103,20 @@ const allVariables = ({ variables }: Graph): ReadonlySet<string> => new Set(vari
 /** Bytes of an example as it comes. */
 const inputBytes = ({ input }: Graph): number => elementCount(input.shape) * (input.dtype === 'uint8' ? 1 : 4);
 
-/** What memory is reckoned for. */
-type MemoryPlan = Pick<SessionParts, 'graph' | 'tf' | 'budgets'>;
-
 /** What a training session takes: variables are there once as arrays and once as tensors, gradients for their time too. */
-export function trainingMemory({ graph, tf, budgets }: MemoryPlan, training: TrainingOptions): MemoryUse {
+export function trainingMemory(session: MemoryPlan, training: TrainingOptions): MemoryUse {
+  const { graph, budgets } = session;
+  const overhead = overheadOf(session);
   const plan = planStep(graph, training);
   const trained = new Set(trainedBy(plan));
   const largest = Math.max(...[...trained].map((name) => bytesOfVariables(graph, new Set([name]))));
   const fixed =
-    runtimeBytes(tf) +
+    overhead.runtime +
     2 * bytesOfVariables(graph, allVariables(graph)) +
     bytesOfVariables(graph, trained) * (1 + training.optimizer.slots.length) +
     2 * largest;
   const group = groupSize(graph, plan, budgets.kept);
-  const peak = stepPeak(graph, plan);
+  const peak = stepPeak(graph, overhead, plan);
   return (examples) => {
     const together = Math.ceil(examples / Math.max(1, Math.ceil(examples / group)));
     return fixed + examples * inputBytes(graph) + together * peak;
@@ -114,10 +124,12 @@ export function trainingMemory({ graph, tf, budgets }: MemoryPlan, training: Tra
 }
 
 /** What a session takes that predicts the graph's output. */
-export function predictionMemory({ graph, tf, budgets }: MemoryPlan): MemoryUse {
+export function predictionMemory(session: MemoryPlan): MemoryUse {
+  const { graph, budgets } = session;
+  const overhead = overheadOf(session);
   const nodes = nodesFor(graph, [graph.output]);
   const piece = pieceSize(nodes, budgets.prediction);
-  const peak = peakOf(graph, nodes, usesOf(nodes, [graph.output]));
-  const fixed = runtimeBytes(tf) + 2 * bytesOfVariables(graph, allVariables(graph));
+  const peak = peakOf(graph, overhead, nodes, usesOf(nodes, [graph.output]));
+  const fixed = overhead.runtime + 2 * bytesOfVariables(graph, allVariables(graph));
   return (examples) => fixed + examples * inputBytes(graph) + Math.min(piece, examples) * peak;
 }

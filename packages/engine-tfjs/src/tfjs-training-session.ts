@@ -1,5 +1,5 @@
 import { elementCount, type TrainingOptions, type TrainingSession } from '@graftjs/core';
-import { checkLabels, classesOf, cut, TrainedVariables } from '@graftjs/core/engine-kit';
+import { cut, labelBatch, logitsOf, TrainedVariables } from '@graftjs/core/engine-kit';
 import { groupSize } from './pieces.js';
 import { atWork, type SessionParts } from './session-parts.js';
 import { planStep, trainedBy } from './step-plan.js';
@@ -9,7 +9,8 @@ import { runStep } from './training-step.js';
 /** The step runs on TensorFlow.js and ends in gradients; the optimizer runs on the engine's own arrays. */
 export function createTrainingSession(parts: SessionParts, training: TrainingOptions): TrainingSession {
   const { graph, store, budgets } = parts;
-  const classes = classesOf(graph);
+  const shape = logitsOf(graph);
+  const places = elementCount(shape.slice(0, -1));
   const plan = planStep(graph, training);
   const variables = new TrainedVariables(graph, store, training, trainedBy(plan));
   const group = groupSize(graph, plan, budgets.kept);
@@ -17,23 +18,21 @@ export function createTrainingSession(parts: SessionParts, training: TrainingOpt
   return {
     ...createSession(parts),
     async accumulate(batch) {
-      checkLabels(batch, classes);
-      const { inputs, labels, seed = 0 } = batch;
-      const count = labels.length;
-      const weights = batch.weights ?? new Float32Array(count).fill(1 / count);
+      const { examples: count, labels, weights } = labelBatch(batch, shape);
+      const { inputs, seed = 0 } = batch;
       return atWork(parts, inputs, count, async () => {
-        const logits = new Float32Array(count * classes);
+        const logits = new Float32Array(count * elementCount(shape));
         let [loss, auxiliaryLoss] = [0, 0];
         for (const [from, to] of cut(count, group)) {
-          const examples = {
+          const result = await runStep(parts, plan, variables, training.labelSmoothing ?? 0, {
+            count: to - from,
             inputs: inputs.subarray(from * size, to * size),
-            labels: labels.subarray(from, to),
-            weights: weights.subarray(from, to),
+            labels: labels.subarray(from * places, to * places),
+            weights: weights.subarray(from * places, to * places),
             seed,
             first: from,
-          };
-          const result = await runStep(parts, plan, variables, examples, training.labelSmoothing ?? 0);
-          logits.set(result.logits, from * classes);
+          });
+          logits.set(result.logits, from * elementCount(shape));
           loss += result.loss;
           auxiliaryLoss += result.auxiliaryLoss;
         }

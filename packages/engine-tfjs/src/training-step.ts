@@ -11,7 +11,9 @@ import type { Tensor } from './tfjs.js';
 
 /** Some examples of a batch. */
 export interface Examples {
+  readonly count: number;
   readonly inputs: Uint8Array | Float32Array;
+  /** Of each, or of each of its pixels. */
   readonly labels: Int32Array;
   readonly weights: Float32Array;
   readonly seed: number;
@@ -31,12 +33,12 @@ export async function runStep(
   parts: SessionParts,
   plan: StepPlan,
   variables: TrainedVariables,
-  examples: Examples,
   labelSmoothing: number,
+  examples: Examples,
 ): Promise<ExampleResults> {
   const { graph, tf, store } = parts;
   const { nodes, learns, trained, results, uses } = plan;
-  const count = examples.labels.length;
+  const { count } = examples;
   const live = new LiveTensors(uses);
   const gradients = new Map<string, Tensor>();
   const masks = new Map<string, Tensor>();

@@ -30,6 +30,8 @@ interface Network {
   readonly head: { readonly pool: string; readonly dropout: string; readonly logits: string };
   /** The module that the auxiliary layers begin at, and what their loss is multiplied with. */
   readonly auxiliary?: { readonly after: string; readonly weight: number };
+  /** The layers with the last features at strides of 2, 4, 8, 16 and 32. */
+  readonly levels: readonly [string, string, string, string, string];
   readonly nameMaps: readonly NameMap[];
 }
 
@@ -43,7 +45,8 @@ const version3 = {
   smallest: 75,
   head: { ...head2, pool: 'AvgPool_1a_8x8' },
   auxiliary: { after: 'Mixed_6e', weight: 0.4 },
-};
+  levels: ['Conv2d_2b_3x3', 'Conv2d_4a_3x3', 'Mixed_5d', 'Mixed_6e', 'Mixed_7c'],
+} satisfies Partial<Network>;
 
 const networks: Readonly<Record<string, Network>> = {
   inception_v1: {
@@ -55,6 +58,7 @@ const networks: Readonly<Record<string, Network>> = {
     batchNorm: slimNorm,
     layers: () => inceptionV1,
     head: { pool: 'MaxPool_0a_7x7', dropout: 'Dropout_0b', logits: 'Conv2d_0c_1x1' },
+    levels: ['Conv2d_1a_7x7', 'Conv2d_2c_3x3', 'Mixed_3c', 'Mixed_4f', 'Mixed_5c'],
     nameMaps: [],
   },
   inception_v2: {
@@ -66,6 +70,7 @@ const networks: Readonly<Record<string, Network>> = {
     batchNorm: slimNorm,
     layers: (scaled) => inceptionV2(scaled(64)),
     head: head2,
+    levels: ['Conv2d_1a_7x7', 'Conv2d_2c_3x3', 'Mixed_3c', 'Mixed_4e', 'Mixed_5c'],
     nameMaps: [],
   },
   inception_v3: {
@@ -89,13 +94,13 @@ const networks: Readonly<Record<string, Network>> = {
 /** The auxiliary layers' logits. TF-Slim names one of them by its kernel, which is smaller for small pictures. */
 function addAuxiliary(graph: GraphBuilder, x: Value, classes: number, scaling: Scaling): Value {
   const scope = 'AuxLogits';
-  const window = Math.min(x.shape[0]!, 5);
+  const window = Math.min(x.shape[0]!, x.shape[1]!, 5);
   let net = graph.avgPool(x, { name: `${scope}/AvgPool_1a_5x5`, kernel: window, strides: 3 });
   net = addLayer(graph, net, conv(`${scope}/Conv2d_1b_1x1`, 128, 1), scaling);
-  const kernel = Math.min(net.shape[0]!, 5);
+  const kernel = Math.min(net.shape[0]!, net.shape[1]!, 5);
   const whole = { padding: 'VALID', deviation: 0.01 } as const;
   net = addLayer(graph, net, conv(`${scope}/Conv2d_2a_${kernel}x${kernel}`, 768, kernel, whole), scaling);
-  if (net.shape[0]! > 1) net = graph.mean(net, { name: `${scope}/Mean` });
+  if (Math.max(net.shape[0]!, net.shape[1]!) > 1) net = graph.mean(net, { name: `${scope}/Mean` });
   const last = { name: `${scope}/Conv2d_2b_1x1`, channels: classes, kernel: 1, activation: 'none' } as const;
   net = graph.conv2d(net, { ...last, initializer: { kind: 'truncated-normal', deviation: 0.001 } });
   return graph.reshape(net, { name: `${scope}/SpatialSqueeze`, shape: [classes] });
@@ -107,15 +112,17 @@ function build(name: string, network: Network, options: BackboneOptions): Graph 
   const { classes = network.classes, size = network.size, width = 1, dropout = 0.2 } = options;
   pick(`head of ${name}`, options.head ?? 'slim', Object.fromEntries(heads.map((head) => [head, head])));
   const { smallest, batchNorm, head } = network;
-  if (size < smallest)
-    throw new UsageError('usage/size', `${name} takes pictures of at least ${smallest} pixels, and ${size} came.`);
+  const { pictureSize = [size, size] } = options;
+  const received = Math.min(...pictureSize);
+  if (received < smallest)
+    throw new UsageError('usage/size', `${name} takes pictures of at least ${smallest} pixels, and ${received} came.`);
   if (options.outputStride !== undefined) {
     throw new UsageError('usage/output-stride', `${name} has no other output stride than its own, 32; leave it out.`);
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
   const scaling = { scaled, batchNorm };
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' }, network.scope);
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' }, network.scope);
   // From -1 to 1.
   let net = graph.normalize(graph.input, { mean: [127.5, 127.5, 127.5], scale: 1 / 127.5 });
   let branchesOff = net;
@@ -154,5 +161,6 @@ export const inceptionBackbones: readonly Backbone[] = Object.entries(networks).
   heads,
   preprocessing: 'inception',
   nameMaps: network.nameMaps,
+  levels: network.levels.map((endPoint, index) => ({ stride: 2 ** (index + 1), endPoint })),
   build: (options = {}) => build(name, network, options),
 }));

@@ -3,6 +3,7 @@ import {
   type BackboneOptions,
   type BatchNormOptions,
   type Conv2dOptions,
+  type FeatureLevel,
   type Graph,
   GraphBuilder,
   type Normalization,
@@ -109,10 +110,24 @@ function preactivatedUnit(
   return graph.sum([shortcut, net], { name: `${name}/add` });
 }
 
+const unitName = ({ preactivates }: Version): string => (preactivates ? 'bottleneck_v2' : 'bottleneck_v1');
+
+/** Where a block ends with a unit that halves its picture, the unit before has the last features of their size. */
+function levelsOf(name: string, units: readonly number[], version: Version): FeatureLevel[] {
+  return units.map((count, index) => {
+    const isLast = index === units.length - 1;
+    const block = `${name}/block${index + 1}`;
+    const unit = `${block}/unit_${count - 1}/${unitName(version)}`;
+    const end = isLast && version.preactivates ? `${name}/postnorm` : block;
+    return { stride: 2 ** (index + 2), endPoint: isLast || version.halvingUnit === 'first' ? end : unit };
+  });
+}
+
 const heads: Readonly<Record<string, readonly string[]>> = { slim: ['logits'] };
 
 function build(name: string, units: readonly number[], version: Version, options: BackboneOptions): Graph {
   const { classes = version.classes, size = version.size, width = 1, dropout = 0, outputStride = 32 } = options;
+  const { pictureSize = [size, size] } = options;
   const scopes = pick(`head of ${name}`, options.head ?? 'slim', heads);
   if (![4, 8, 16, 32].includes(outputStride)) {
     throw new UsageError(
@@ -122,9 +137,9 @@ function build(name: string, units: readonly number[], version: Version, options
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
   const { preactivates, batchNorm, halvingLayer } = version;
-  const [unitName, addUnit] = preactivates ? ['bottleneck_v2', preactivatedUnit] : ['bottleneck_v1', unit];
+  const addUnit = preactivates ? preactivatedUnit : unit;
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' });
   const { mean, deviation } = normalizations[version.preprocessing];
   let net = graph.normalize(graph.input, { mean, scale: deviation.map((value) => 1 / value) });
   net = convolution(graph, net, {
@@ -149,7 +164,7 @@ function build(name: string, units: readonly number[], version: Version, options
       const strides = halving && reached < outputStride;
       const dilates = halving && !strides;
       const inside = dilates && halvingLayer === 'conv1' ? 2 * dilation : dilation;
-      const name = `${block}/unit_${place}/${unitName}`;
+      const name = `${block}/unit_${place}/${unitName(version)}`;
       const channels = scaled(blockChannels[index]!);
       net = addUnit(graph, net, name, {
         channels,
@@ -187,6 +202,7 @@ export const resnetBackbones: readonly Backbone[] = Object.entries(versions).fla
       defaults: { classes: row.classes, size: row.size },
       heads: Object.keys(heads),
       preprocessing: row.preprocessing,
+      levels: levelsOf(name, units, row),
       nameMaps: row.sources.map((source: ResnetSource) => resnetNameMap(source, name, units, row)),
       build: (options = {}) => build(name, units, row, options),
     };

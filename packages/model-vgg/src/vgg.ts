@@ -130,12 +130,12 @@ const heads: Readonly<Record<string, Head>> = {
 };
 
 function build(name: string, options: BackboneOptions): Graph {
-  const { classes = 1000, size = 224, width = 1, dropout = 0.5 } = options;
+  const { classes = 1000, size = 224, pictureSize = [size, size], width = 1, dropout = 0.5 } = options;
   const { scopes, build: addHead } = pick(`head of ${name}`, options.head ?? 'slim', heads);
-  if (size < 32) {
+  if (Math.min(...pictureSize) < 32) {
     throw new UsageError(
       'usage/size',
-      `${name} halves a picture five times: the size is at least 32, and ${size} came.`,
+      `${name} halves a picture five times: the size is at least 32, and ${Math.min(...pictureSize)} came.`,
     );
   }
   if (options.outputStride !== undefined) {
@@ -143,7 +143,7 @@ function build(name: string, options: BackboneOptions): Graph {
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' });
   let net = graph.normalize(graph.input, { mean, scale: 1 });
   for (const [index, layers] of configurations[name]!.stages.entries()) {
     const stage = index + 1;
@@ -169,6 +169,11 @@ export const vggBackbones: readonly Backbone[] = Object.entries(configurations).
     defaults: { classes: 1000, size: 224 },
     heads: Object.keys(heads),
     preprocessing: 'vgg',
+    levels: stages.map((_, index) => ({ stride: 2 ** (index + 1), endPoint: `${name}/pool${index + 1}` })),
+    denseLayers: [
+      { name: `${name}/fc6`, kernel: 7, channels: 4096 },
+      { name: `${name}/fc7`, kernel: 1, channels: 4096 },
+    ],
     nameMaps: sources.map((source) =>
       vggNameMap(
         source,

@@ -1,11 +1,11 @@
 import { type Graph, kernelShape, type Shape } from '@graftjs/core';
 import { isDense } from './lower-convolution.js';
 
-/** How the engine keeps each variable: as TF-Slim has it, or a convolution's weights as OIHW. */
+/** How the engine keeps each variable: as TF-Slim has it, or a convolution's weights with its last two axes first, turned. */
 export class Layouts {
   /** A convolution's weights with as many inputs as a group has. */
   readonly #shapes: Map<string, Shape>;
-  /** Convolution weights that are kept as OIHW. */
+  /** Convolution weights that are kept as OIHW; of a transposed one, which has its outputs third, as `[in, out, kh, kw]`. */
   readonly #turned = new Set<string>();
 
   constructor(graph: Graph) {
@@ -15,6 +15,7 @@ export class Layouts {
       ...graph.nodes.map(({ name, shape }) => [name, shape] as const),
     ]);
     for (const node of graph.nodes) {
+      if (node.op === 'conv2dTranspose') this.#turned.add(node.weights);
       if (node.op !== 'conv2d') continue;
       const [input, weights] = [shapes.get(node.inputs[0]!)!, this.#shapes.get(node.weights)!];
       if (isDense(node, input, weights)) continue;

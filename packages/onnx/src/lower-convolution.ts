@@ -1,4 +1,5 @@
 import { type Conv2dNode, elementCount, type Shape } from '@graftjs/core';
+import { channelsFirst } from './channels-first.js';
 import { shiftOf } from './lower-batch-norm.js';
 import { type GradientContext, type Lowering, type LoweringContext, onnxPads } from './lowering.js';
 import { blocksOf } from './weight-arrangement.js';
@@ -124,12 +125,6 @@ const thin = { channels: 4, window: 128 };
 
 /** From this many places of a picture on, copying it for each place of the kernel costs more than the products gain. */
 const large = 96 * 96;
-
-/** `[N, c, h, w]` as `[c, N, h, w]`, without a copy where there is one example. */
-function channelsFirst({ onnx, single }: GradientContext, value: string, channels: number): string {
-  if (single) return onnx.add('Reshape', [value, onnx.ints([channels, 1, 0, 0])]);
-  return onnx.add('Transpose', [value], { perm: [1, 0, 2, 3] });
-}
 
 /** Products of matrices `[m, k]` and `[n, k]`, over their long axis; with groups, of as many `[groups, m, k]` and `[groups, n, k]`. */
 const product = ({ onnx }: GradientContext, a: string, b: string, groups = 1) =>

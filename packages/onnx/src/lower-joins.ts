@@ -1,4 +1,4 @@
-import type { AddNode, ConcatNode, PadNode, SliceNode } from '@graftjs/core';
+import type { AddNode, ConcatNode, CropNode, PadNode, SliceNode } from '@graftjs/core';
 import type { Lowering } from './lowering.js';
 
 export const lowerAdd: Lowering<AddNode> = {
@@ -57,5 +57,15 @@ export const lowerPad: Lowering<PadNode> = {
     return [
       onnx.add('Slice', [dy, onnx.ints([top, left]), onnx.ints([top + height, left + width]), onnx.ints([2, 3])]),
     ];
+  },
+};
+
+export const lowerCrop: Lowering<CropNode> = {
+  forward({ onnx, value }, { inputs, margins: [top, , left], shape: [height, width] }) {
+    const [from, to] = [onnx.ints([top, left]), onnx.ints([top + height!, left + width!])];
+    return onnx.add('Slice', [value(inputs[0]!), from, to, onnx.ints([2, 3])]);
+  },
+  backward({ onnx, wantsInput }, { margins: [top, bottom, left, right] }, dy) {
+    return [wantsInput ? onnx.add('Pad', [dy, onnx.ints([0, 0, top, left, 0, 0, bottom, right])]) : undefined];
   },
 };

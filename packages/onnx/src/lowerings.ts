@@ -1,8 +1,9 @@
 import { elementCount, type LrnNode, type ReshapeNode } from '@graftjs/core';
 import { lowerBatchNorm } from './lower-batch-norm.js';
 import { lowerConvolution } from './lower-convolution.js';
-import { lowerAdd, lowerConcat, lowerPad, lowerSlice } from './lower-joins.js';
+import { lowerAdd, lowerConcat, lowerCrop, lowerPad, lowerSlice } from './lower-joins.js';
 import { lowerAvgPool, lowerMaxPool, lowerMean } from './lower-pooling.js';
+import { lowerTranspose } from './lower-transpose.js';
 import type { Lowering, LoweringContext, Lowerings } from './lowering.js';
 import { float } from './onnx-proto.js';
 
@@ -65,11 +66,13 @@ function reshape({ onnx }: LoweringContext, x: string, from: readonly number[], 
 /** Every operation of core, in ONNX; one that is missing does not compile. */
 export const lowerings: Lowerings = {
   conv2d: lowerConvolution,
+  conv2dTranspose: lowerTranspose,
   batchNorm: lowerBatchNorm,
   add: lowerAdd,
   concat: lowerConcat,
   slice: lowerSlice,
   pad: lowerPad,
+  crop: lowerCrop,
   maxPool: lowerMaxPool,
   avgPool: lowerAvgPool,
   mean: lowerMean,

@@ -26,6 +26,21 @@ function fillUniform(values: Float32Array, range: number, random: Random): void 
   for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * range;
 }
 
+/** Of `[k, k, channels, channels]`, as Long, Shelhamer and Darrell (2015): zero wherever two channels would mix. */
+function fillBilinear(values: Float32Array, [height, width, outputs, inputs]: Shape): void {
+  const along = (size: number, place: number) => {
+    const factor = Math.ceil(size / 2);
+    return 1 - Math.abs(place - (size % 2 === 1 ? factor - 1 : factor - 0.5)) / factor;
+  };
+  for (let y = 0; y < height!; y++) {
+    for (let x = 0; x < width!; x++) {
+      const value = along(height!, y) * along(width!, x);
+      for (let channel = 0; channel < Math.min(outputs!, inputs!); channel++)
+        values[((y * width! + x) * outputs! + channel) * inputs! + channel] = value;
+    }
+  }
+}
+
 function fill(values: Float32Array, initializer: Initializer, shape: Shape, random: Random): void {
   const { fanIn, fanOut } = fans(shape);
   switch (initializer.kind) {
@@ -40,6 +55,9 @@ function fill(values: Float32Array, initializer: Initializer, shape: Shape, rand
       return;
     case 'truncated-normal':
       fillTruncatedNormal(values, initializer.deviation, random);
+      return;
+    case 'bilinear':
+      fillBilinear(values, shape);
   }
 }
 

@@ -29,6 +29,8 @@ const kinds: Readonly<Record<Node['op'], StepKind | 'passing'>> = {
   lrn: 'lrn',
   bias: 'other',
   slice: 'other',
+  conv2dTranspose: 'other',
+  crop: 'other',
 };
 
 function kernelOf(node: Conv2dNode, read: GraphStep, picture: Shape, weights: Shape): Kernel {

@@ -1,4 +1,4 @@
-import { BACKBONE, DOWNLOAD, registry } from '@graftjs/core';
+import { BACKBONE, DOWNLOAD, registry, SEGMENTER } from '@graftjs/core';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { formatTable, print, printJson } from '../print.js';
@@ -25,7 +25,10 @@ export function addModels(program: Command): void {
           ),
         }),
       );
-      if (json) return printJson(models);
+      const segmenters = [...registry(container, SEGMENTER).values()].map(
+        ({ name, description, backbone, strides }) => ({ name, description, backbone, strides }),
+      );
+      if (json) return printJson([...models, ...segmenters]);
       if (models.length === 0) return print('No installed plugin brings a network: npm install @graftjs/model-vgg');
       const rows = models.map(({ name, defaults: { classes, size }, heads, pretrained, description }) => [
         name,
@@ -36,5 +39,13 @@ export function addModels(program: Command): void {
         description,
       ]);
       print(formatTable(['model', '>size', '>classes', 'heads', 'pretrained', 'description'], rows));
+      if (segmenters.length === 0) return;
+      const others = segmenters.map(({ name, backbone, strides, description }) => [
+        name,
+        backbone,
+        strides.join(', '),
+        description,
+      ]);
+      print('', formatTable(['segmentation', 'backbone', 'reads strides', 'description'], others));
     });
 }

@@ -1,27 +1,63 @@
 import {
   BACKBONE,
-  type BackboneOptions,
   type Container,
   ENGINE,
   formatShape,
   type Graph,
   type GraphSummary,
+  type PairOption,
   pick,
+  registry,
   resolve,
+  SEGMENTER,
   summarize,
+  UsageError,
 } from '@graftjs/core';
 import { optimizers } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
-import { number, wholeNumber } from '../option-values.js';
+import { number, pictureSize, wholeNumber } from '../option-values.js';
 import { formatCount, formatQuantity, formatTable, print, printJson } from '../print.js';
 
-interface Options extends Pick<BackboneOptions, 'head' | 'classes' | 'size' | 'width'> {
+interface Options {
+  readonly backbone?: string;
+  readonly head?: string;
+  readonly classes?: number;
+  readonly size?: PairOption;
+  readonly width?: number;
+  readonly denseChannels?: number;
   readonly train?: true;
   readonly batchSize: number;
   readonly optimizer: string;
   readonly engine: string;
   readonly json?: true;
+}
+
+/** What the one kind of network can be asked, and not the other. */
+const ofClassifiers = { '--head': 'head' } as const;
+const ofSegmenters = { '--backbone': 'backbone', '--dense-channels': 'denseChannels' } as const;
+
+function buildNetwork(name: string, options: Options, container: Container): Graph {
+  const { backbone, head, classes, size, width, denseChannels } = options;
+  const segmenter = registry(container, SEGMENTER).get(name);
+  for (const [option, key] of Object.entries(segmenter ? ofClassifiers : ofSegmenters)) {
+    if (options[key] === undefined) continue;
+    const kind = segmenter ? 'a network for segmentation' : 'no network for segmentation';
+    throw new UsageError('usage/option', `${option} came, and ${name} is ${kind}: leave it out.`);
+  }
+  const sizes = { ...(classes !== undefined && { classes }), ...(width !== undefined && { width }) };
+  if (segmenter) {
+    return segmenter.build(resolve(container, BACKBONE, backbone ?? segmenter.backbone), {
+      ...sizes,
+      ...(size !== undefined && { size }),
+      ...(denseChannels !== undefined && { denseChannels }),
+    });
+  }
+  return resolve(container, BACKBONE, name).build({
+    ...sizes,
+    ...(head !== undefined && { head }),
+    ...(typeof size === 'number' ? { size } : size && { pictureSize: size }),
+  });
 }
 
 function printSummary({ layers, parameters, trainableParameters, flops, activationBytes }: GraphSummary): void {
@@ -81,14 +117,16 @@ export function addSummary(program: Command): void {
     .command('summary')
     .description('the layers of a network: output shapes, parameters, operations, and the memory that training takes')
     .argument('<model>', 'a network; `graft models` lists them')
+    .option('--backbone <name>', 'what a network for segmentation is built on; default: its own')
     .option('--head <name>', 'one of the heads that the network can have')
     .option('--classes <n>', 'outputs of the last layer', wholeNumber(1))
-    .option('--size <px>', 'height and width of the pictures', wholeNumber(1))
+    .option('--size <px>', 'height and width of the pictures: one number, or HEIGHTxWIDTH', pictureSize)
     .option(
       '--width <factor>',
       'multiplies the channels of every layer but the last',
       number('a number above 0', (x) => x > 0),
     )
+    .option('--dense-channels <n>', 'of the dense layers of a network for segmentation', wholeNumber(1))
     .option('--train', 'also reckon the memory that training all layers takes')
     .option('--batch-size <n>', 'pictures in that batch', wholeNumber(1), 32)
     .option('--optimizer <name>', `what keeps slots then: ${Object.keys(optimizers).join(', ')}`, 'adam')
@@ -99,17 +137,13 @@ export function addSummary(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  graft summary vgg_16\n  graft summary vgg_16 --head pooled --classes 10 --size 64 --train',
+      '\nExamples:\n  graft summary vgg_16\n  graft summary vgg_16 --head pooled --classes 10 --size 64 --train\n' +
+        '  graft summary fcn_8s --backbone resnet_v1_50 --size 320x480',
     )
     .action(async (name: string, options: Options) => {
-      const { head, classes, size, width, train, json } = options;
+      const { train, json } = options;
       const { container } = await compose();
-      const graph = resolve(container, BACKBONE, name).build({
-        ...(head !== undefined && { head }),
-        ...(classes !== undefined && { classes }),
-        ...(size !== undefined && { size }),
-        ...(width !== undefined && { width }),
-      });
+      const graph = buildNetwork(name, options, container);
       const summary = summarize(graph);
       const memory = train && (await reckonMemory(container, graph, options));
       if (json) return printJson({ ...summary, ...(memory && { training: memory }) });

@@ -64,6 +64,17 @@ describe('TensorFlow’s numbers are met', () => {
     expect(results[0]!.tensors.filter((check) => check.error > 1e-3)).toEqual([]);
     expect(status).toBe(0);
   });
+  it.each([
+    ['fcn_32s_96x128', 35],
+    ['fcn_16s_64x32_21_3', 38],
+    ['fcn_8s_97x131_5_2', 41],
+  ])('segmentation by %s', async (name, tensors) => {
+    const { status, results } = await verify(join(oracles, `fcn/${name}.json`));
+    expect(results[0]!.problems).toEqual([]);
+    expect(results[0]!.tensors).toHaveLength(tensors);
+    expect(results[0]!.tensors.filter((check) => check.error > 1e-3)).toEqual([]);
+    expect(status).toBe(0);
+  });
   it('training of all of vgg_16, within what rounding does to its gradients', async () => {
     const { status, results } = await verify(join(oracles, 'train/vgg_16_224_2_10_momentum_1e-7_0.0005_2.json'));
     const { tensors } = results[0]!;
@@ -149,6 +160,21 @@ describe('what differs is found', () => {
       'loss with weight decay after 1 steps',
     ]);
   });
+  it('logits, loss, gradients and classes of pixels', async () => {
+    const variable = 'fcn_16s/upscore2/weights';
+    const file = await tampered(join(oracles, 'fcn/fcn_16s_64x32_21_3.json'), (content) => {
+      content.logits.values[3] += (3e-4 * content.logits.norm) / Math.sqrt(3 * 64 * 32 * 21);
+      content.loss *= 1.0003;
+      content.gradients[variable].values[2] += (0.1 * content.gradients[variable].norm) / Math.sqrt(4 * 4 * 21 * 21);
+      content.predicted_histogram[0] += 8;
+      content.predicted_histogram[1] -= 8;
+    });
+    const { status, results } = await verify(file);
+    expect(status).toBe(1);
+    const failed = results[0]!.tensors.filter((check) => !passes(check));
+    expect(failed.map(({ tensor }) => tensor).sort()).toEqual([`gradient of ${variable}`, 'logits', 'loss']);
+    expect(results[0]!.problems).toEqual([expect.stringMatching(/classes have .* pixels; TensorFlow's have /)]);
+  });
   it('preprocessing', async () => {
     const file = await tampered(join(oracles, 'preprocessing.json'), ({ cases }) => {
       cases[1].inception_eval.values[5] += 0.001;
@@ -163,9 +189,8 @@ it('a file that cannot be verified is told, and the others go on', async () => {
   const network = await tampered(forward, (content) => {
     content.network = 'mobilenet_v1';
   });
-  const segmenter = await tampered(forward, (content) => {
-    content.backbone = 'vgg_16';
-    delete content.end_points;
+  const segmenter = await tampered(join(oracles, 'fcn/fcn_16s_64x32_21_3.json'), (content) => {
+    content.network = 'unet';
   });
   const damaged = await tampered(forward, (content) => {
     content.logits.at[0] = 5000;
@@ -176,7 +201,7 @@ it('a file that cannot be verified is told, and the others go on', async () => {
   expect(status).toBe(1);
   expect(stdout).toMatch(/^ok +.*preprocessing\.json: 4 tensors, largest error /);
   expect(stderr).toMatch(/no backbone 'mobilenet_v1'/);
-  expect(stderr).toMatch(/segmentation network/);
+  expect(stderr).toMatch(/no segmenter 'unet'/);
   expect(stderr).toMatch(/is damaged:[\s\S]*size[\s\S]*logits/);
   expect(stderr).toMatch(/package\.json is no oracle file/);
   const { results } = await verify(network, join(oracles, 'preprocessing.json'));

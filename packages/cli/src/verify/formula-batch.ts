@@ -1,9 +1,9 @@
 import { formulaPicture } from '@graftjs/core/testing';
-import type { ForwardOracle, TrainingOracle } from './oracle.js';
 
-/** The pictures that an oracle file names, one after the other. */
-export function formulaBatch({ images, size }: ForwardOracle | TrainingOracle): Uint8Array {
-  const bytes = new Uint8Array(images.length * size * size * 3);
-  for (const [index, name] of images.entries()) bytes.set(formulaPicture(name, size, size), index * size * size * 3);
+/** Pictures of these names, one after the other. */
+export function formulaBatch(names: readonly string[], height: number, width: number): Uint8Array {
+  const one = height * width * 3;
+  const bytes = new Uint8Array(names.length * one);
+  for (const [index, name] of names.entries()) bytes.set(formulaPicture(name, height, width), index * one);
   return bytes;
 }

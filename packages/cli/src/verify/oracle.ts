@@ -56,6 +56,24 @@ const training = network.extend({
   variables_after: recordedTensors,
 });
 
+const side = count.max(2048);
+
+const segmentation = z.object({
+  kind: z.literal('segmentation'),
+  network: z.string(),
+  /** The backbone's name, and after it what it is without its classifier. */
+  backbone: z.string().transform((text) => text.split(' ')[0]!),
+  classes: count.max(255),
+  height: side,
+  width: side,
+  batch: count.max(64),
+  images: z.array(z.string()),
+  loss: z.number(),
+  logits: recordedTensor,
+  predicted_histogram: z.array(z.int().min(0)),
+  gradients: recordedTensors,
+});
+
 const preprocessed = recordedTensor.and(z.object({ size: count.max(4096) }));
 
 const preprocessing = z.object({
@@ -70,7 +88,7 @@ const preprocessing = z.object({
 });
 
 const oracle = z
-  .discriminatedUnion('kind', [forward, training, preprocessing])
+  .discriminatedUnion('kind', [forward, training, segmentation, preprocessing])
   .refine(
     (read) => read.kind === 'preprocessing' || read.images.length === read.batch,
     'images: as many as batch are needed',
@@ -87,6 +105,7 @@ const oracle = z
 export type RecordedTensor = z.infer<typeof recordedTensor>;
 export type ForwardOracle = z.infer<typeof forward>;
 export type TrainingOracle = z.infer<typeof training>;
+export type SegmentationOracle = z.infer<typeof segmentation>;
 export type PreprocessingOracle = z.infer<typeof preprocessing>;
 /** What TensorFlow computed, as a file of `oracles/` holds it. */
 export type Oracle = z.infer<typeof oracle>;
@@ -96,16 +115,11 @@ function kindOf(content: object, path: string): Oracle['kind'] {
   if ('end_points' in content) return 'forward';
   if ('losses' in content) return 'training';
   if ('cases' in content) return 'preprocessing';
-  if ('backbone' in content) {
-    throw new DataError(
-      'data/segmentation-oracle',
-      `${path} describes a segmentation network, and there are no segmenters yet: it cannot be verified.`,
-      { details: { path } },
-    );
-  }
+  if ('backbone' in content) return 'segmentation';
   throw new DataError(
     'data/not-an-oracle',
-    `${path} is no oracle file: it has none of 'end_points' (a network in use), 'losses' (training) and 'cases' (preprocessing).`,
+    `${path} is no oracle file: it has none of 'end_points' (a network in use), 'losses' (training), 'backbone' (segmentation) and ' +
+      "'cases' (preprocessing)."`,
     { details: { path } },
   );
 }

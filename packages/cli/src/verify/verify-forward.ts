@@ -48,7 +48,10 @@ export async function verifyForward(
   try {
     for (const { name, shape } of graph.variables) session.write(name, formulaVariable(name, shape));
     const names = points.map(([name]) => name);
-    const results = await session.predict(formulaBatch(oracle), oracle.batch, [...names, graph.output]);
+    const results = await session.predict(formulaBatch(oracle.images, oracle.size, oracle.size), oracle.batch, [
+      ...names,
+      graph.output,
+    ]);
     for (const [name, recorded] of points) {
       checks.compare(name, recorded, measure(results.get(name)!, recorded.at), tolerances.forward);
     }

@@ -1,8 +1,9 @@
-import { BACKBONE, type Container, ENGINE, resolve, type SessionOptions } from '@graftjs/core';
+import { BACKBONE, type Container, ENGINE, resolve, SEGMENTER, type SessionOptions } from '@graftjs/core';
 import type { Oracle } from './oracle.js';
 import type { Verification } from './verification.js';
 import { verifyForward } from './verify-forward.js';
 import { verifyPreprocessing } from './verify-preprocessing.js';
+import { verifySegmentation } from './verify-segmentation.js';
 import { verifyTraining } from './verify-training.js';
 
 /**
@@ -17,8 +18,12 @@ export async function verifyOracle(
   { engine: name = 'onnx', ...where }: { readonly engine?: string } & SessionOptions = {},
 ): Promise<Verification> {
   if (oracle.kind === 'preprocessing') return verifyPreprocessing(oracle);
-  const backbone = resolve(container, BACKBONE, oracle.network);
   const engine = resolve(container, ENGINE, name);
+  if (oracle.kind === 'segmentation') {
+    const segmenter = resolve(container, SEGMENTER, oracle.network);
+    return verifySegmentation(oracle, segmenter, resolve(container, BACKBONE, oracle.backbone), engine, where);
+  }
+  const backbone = resolve(container, BACKBONE, oracle.network);
   return oracle.kind === 'forward'
     ? verifyForward(oracle, backbone, engine, where)
     : verifyTraining(oracle, backbone, engine, where);

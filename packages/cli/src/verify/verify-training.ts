@@ -16,31 +16,15 @@ import {
 import { fnv1a, formulaVariable } from '@graftjs/core/testing';
 import { optimizers } from '@graftjs/trainer';
 import { buildNormalized } from './build-normalized.js';
+import { compareAll, type Expectation, gradientName, recordNumber } from './compare-all.js';
 import { formulaBatch } from './formula-batch.js';
-import { distance, type Measurement, measure } from './measurement.js';
+import { type Measurement, measure } from './measurement.js';
 import { nudge } from './nudge.js';
-import type { RecordedTensor, TrainingOracle } from './oracle.js';
+import type { TrainingOracle } from './oracle.js';
 import { Checks, tolerances, type Verification } from './verification.js';
-
-/** How often, at most, the steps are run again to see what rounding does. */
-const draws = 32;
-/** So many times that, an error so many times what is accepted is none that rounding could explain. */
-const hopeless = { draws: 8, factor: 10 };
-
-/** A tensor to compare, and how far off it may be. */
-interface Expectation {
-  readonly recorded: RecordedTensor;
-  readonly tolerance: number;
-}
 
 const lossName = (steps: number) => `loss after ${steps} steps`;
 const totalLossName = (steps: number) => `loss with weight decay after ${steps} steps`;
-const gradientName = (variable: string) => `gradient of ${variable}`;
-
-/** A number as a tensor of its own: its scale is its size. */
-function recordNumber(value: number): RecordedTensor {
-  return { shape: [], mean: value, norm: Math.abs(value), at: [0], values: [value] };
-}
 
 /** Everything that the file has, by the names under which it is reported. */
 function expectationsOf(oracle: TrainingOracle): Map<string, Expectation> {
@@ -73,7 +57,10 @@ class Training {
   constructor(oracle: TrainingOracle, session: TrainingSession, trainable: readonly string[], optimizer: Optimizer) {
     this.#oracle = oracle;
     this.#session = session;
-    this.#batch = { inputs: formulaBatch(oracle), labels: Int32Array.from(oracle.labels) };
+    this.#batch = {
+      inputs: formulaBatch(oracle.images, oracle.size, oracle.size),
+      labels: Int32Array.from(oracle.labels),
+    };
     this.#slots = new Map(
       trainable.flatMap((variable) => optimizer.slots.map(({ name, initial }) => [`${variable}/${name}`, initial])),
     );
@@ -163,14 +150,7 @@ function checkNames(
  *
  * Everything that a training session keeps starts with the formula's value, an optimizer's scalars too; its slots start
  * at their initial values.
- *
- * Where a network has rectifiers and max pooling, its gradient has jumps: a change of the weights by float32's epsilon can
- * move a gradient by more than the tolerance, and TensorFlow's own float32 is as far away from its float64. So where
- * something is beyond its tolerance, the steps are run again with every variable moved at random by up to twice that
- * epsilon (see `nudge`), in the same way each time the command runs. The largest movement that this makes of the tensor, or of a gradient above
- * it, is its `rounding`, and its error may be the tolerance and twice that. The steps are run again until nothing is beyond, at
- * most 32 times: TensorFlow's own rounding is one draw for each of some hundred tensors, so that one of them may well be larger
- * than the largest of a few. After 8 times they are not run again where something is beyond by a factor of 10.
+ * Where rounding could explain what is beyond its tolerance, `compareAll` finds that out.
  */
 export async function verifyTraining(
   oracle: TrainingOracle,
@@ -200,25 +180,8 @@ export async function verifyTraining(
     const expectations = expectationsOf(oracle);
     checkNames(oracle, expectations, session, trainable, checks);
     const training = new Training(oracle, session, trainable, optimizer);
-    const measured = await training.run(expectations);
-    for (const [name, { recorded, tolerance }] of expectations) {
-      checks.compare(name, recorded, measured.get(name)!, tolerance);
-    }
-    const beyond = new Set([...expectations.keys()].filter((name) => checks.fails(name)));
-    const gradients = graph.variables.map(({ name }) => gradientName(name)).filter((name) => expectations.has(name));
-    const rerun = new Map([...expectations].filter(([name]) => beyond.has(name) || gradients.includes(name)));
-    for (let draw = 1; draw <= draws && [...beyond].some((name) => checks.fails(name)); draw++) {
-      if (draw > hopeless.draws && [...beyond].some((name) => checks.fails(name, hopeless.factor))) break;
-      const moved = await training.run(rerun, draw);
-      const movement = (name: string) => distance(moved.get(name)!, measured.get(name)!, rerun.get(name)!.recorded);
-      for (const name of beyond) if (!gradients.includes(name)) checks.addRounding(name, movement(name));
-      // From the output down: a jump in one layer moves the gradients of all layers below it.
-      let largest = 0;
-      for (const name of gradients.toReversed()) {
-        largest = Math.max(largest, movement(name));
-        if (beyond.has(name)) checks.addRounding(name, largest);
-      }
-    }
+    const gradients = graph.variables.map(({ name }) => gradientName(name));
+    await compareAll(expectations, gradients, checks, (wanted, draw) => training.run(wanted, draw));
   } finally {
     await session.close();
   }

@@ -1,5 +1,5 @@
 import { usesBatchStatistics } from '../batch-statistics.js';
-import { formatShape, sameShape } from '../dtype.js';
+import { formatShape, type Shape, sameShape } from '../dtype.js';
 import type { TrainingOptions } from '../engine.js';
 import { EngineError } from '../errors.js';
 import type { Graph } from '../graph.js';
@@ -28,19 +28,21 @@ export function nodesThatLearn(nodes: readonly Node[], trainable: ReadonlySet<st
 }
 
 /**
- * The classes of the network's logits, which its auxiliary ones have as well.
- * @throws EngineError `engine/output` where a result has another shape
+ * The shape of the network's logits, which its auxiliary ones have as well.
+ * @throws EngineError `engine/output` where a result has another
  */
-export function classesOf(graph: Graph): number {
+export function logitsOf(graph: Graph): Shape {
   const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
-  const classes = shapes.get(graph.output)!;
+  const logits = shapes.get(graph.output)!;
+  const { length } = logits;
   for (const name of [graph.output, ...graph.auxiliary.map(({ output }) => output)]) {
     const shape = shapes.get(name)!;
-    if (shape.length === 1 && sameShape(shape, classes)) continue;
+    if ((length === 1 || length === 3) && sameShape(shape, logits)) continue;
     throw new EngineError(
       'engine/output',
-      `${name} of ${graph.name} gives ${formatShape(shape)}; a classifier's logits have one axis, auxiliary ones that of the result.`,
+      `${name} of ${graph.name} gives ${formatShape(shape)}; a classifier's logits have one axis, a segmenter's three, ` +
+        'and auxiliary ones are as large as the result.',
     );
   }
-  return classes[0]!;
+  return logits;
 }

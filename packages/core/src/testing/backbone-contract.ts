@@ -100,6 +100,41 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
         check(count(1) > 2 * count(0.5), `${count(0.5)} parameters at half its width, ${count(1)} at its own.`);
       },
     },
+    ...(backbone.levels ?? []).map(({ stride, endPoint }, index) => ({
+      name: `${name} has features at a stride of ${stride}: ${endPoint}`,
+      async run() {
+        const sizes = [96, 128].map((size) => {
+          const { nodes, endPoints } = build({ pictureSize: [size, 96] });
+          return nodes.find((node) => node.name === endPoints[endPoint])?.shape;
+        });
+        const [small, large] = sizes;
+        check(small !== undefined, `${endPoint} is no end point.`);
+        check(
+          index === 0 || stride === 2 * backbone.levels![index - 1]!.stride,
+          `${stride} does not follow its stride.`,
+        );
+        const [expected, found] = [[small[0]! + 32 / stride, ...small.slice(1)], large!];
+        check(
+          formatShape(found) === formatShape(expected),
+          `Pictures of 96 and 128 rows have features of ${formatShape(small)} and ${formatShape(found)}.`,
+        );
+      },
+    })),
+    ...(backbone.denseLayers ?? []).map(({ name: layer, kernel, channels }) => ({
+      name: `${name} has the dense layer ${layer} in its classifier`,
+      async run() {
+        const { variables } = build({ width: 1, size: backbone.defaults.size });
+        const shapeOf = (part: string) =>
+          variables.find((variable) => variable.name === `${layer}/${part}`)?.shape ?? [];
+        const [weights, biases] = [shapeOf('weights'), shapeOf('biases')];
+        const expected = [kernel, kernel, channels, channels];
+        const found = [weights[0], weights[1], weights[3], biases[0]];
+        check(
+          `${found}` === `${expected}`,
+          `Its weights are ${formatShape(weights)}, its biases ${formatShape(biases)}.`,
+        );
+      },
+    })),
     ...(backbone.nameMaps ?? []).map(({ source, tensors, input }) => ({
       name: `${name} has the names of ${source} for variables of its own, each arranged by all of its axes`,
       async run() {

@@ -17,6 +17,7 @@ import {
   writeAll,
 } from './engine-networks.js';
 import { uniform } from './formula.js';
+import { maskLaws } from './mask-laws.js';
 import { evaluateGraph } from './reference.js';
 import { differences, referenceLoss } from './reference-loss.js';
 import { updateLaws } from './update-laws.js';
@@ -254,7 +255,7 @@ export function engineContract(engine: Engine): ContractCase[] {
       { name: `runs ${name}`, run: () => checkForward(engine, graph) },
       { name: `differentiates ${name}`, run: () => checkGradient(engine, graph) },
     ]),
-    ...Object.entries({ ...laws, ...batchNormLaws, ...updateLaws }).map(([name, law]) => ({
+    ...Object.entries({ ...laws, ...batchNormLaws, ...maskLaws, ...updateLaws }).map(([name, law]) => ({
       name,
       run: () => law(engine),
     })),

@@ -189,6 +189,25 @@ export const networks: Readonly<Record<string, Graph>> = {
     const values = g.conv2d(below(g, x), { name: 'c', channels: 5, kernel: 1, activation: 'none' });
     return g.maxPool(g.pad(values, { name: 'z', padding: [1, 2, 0, 1] }), { name: 'p', kernel: 3 });
   }),
+  'a transposed convolution, SAME, cropped': network((g, x) => {
+    const enlarged = g.conv2dTranspose(below(g, x), { name: 't', channels: 4, kernel: 4, strides: 2 });
+    return g.crop(enlarged, { name: 'crop', margins: [1, 4, 0, 3] });
+  }),
+  'a transposed convolution of an odd kernel, VALID': network((g, x) =>
+    g.conv2dTranspose(g.maxPool(below(g, x), { name: 'p', kernel: 2 }), {
+      name: 't',
+      channels: 3,
+      kernel: [5, 3],
+      strides: [2, 3],
+      padding: 'VALID',
+    }),
+  ),
+  'a transposed convolution of 16 channels, unevenly cut': network((g, x) => {
+    const first = g.conv2d(x, { name: 'a', channels: 16, kernel: 3, strides: 2 });
+    const layer = { name: 't', channels: 8, kernel: [3, 4], strides: [1, 2], padding: [2, 0, 1, 3] } as const;
+    return g.conv2d(g.conv2dTranspose(first, layer), { name: 'b', channels: 8, kernel: 1 });
+  }),
+  'pictures without their margins': network((g, x) => g.crop(below(g, x), { name: 'crop', margins: [1, 2, 3, 0] })),
   'local response normalization': network((g, x) =>
     g.lrn(below(g, x), { name: 'n', depthRadius: 1, bias: 2, alpha: 0.3, beta: 0.75 }),
   ),

@@ -6,3 +6,4 @@ export { engineContract } from './engine-contract.js';
 export { fnv1a, formulaPicture, formulaVariable, smoothPicture, uniform } from './formula.js';
 export { pretrainedContract } from './pretrained-contract.js';
 export { crossEntropy, evaluateBatch, evaluateGraph } from './reference.js';
+export { segmenterContract } from './segmenter-contract.js';

@@ -33,7 +33,29 @@ export function referenceLoss(
   return loss;
 }
 
-/** Central differences of the reference's loss at some elements of a variable. */
+/** Central differences of a loss at some elements of a variable. */
+export function slopes(
+  loss: (variables: ReadonlyMap<string, ArrayLike<number>>) => number,
+  variables: ReadonlyMap<string, Float32Array>,
+  name: string,
+  at: readonly number[],
+): number[] {
+  const moved = new Map<string, ArrayLike<number>>(variables);
+  const values = Float64Array.from(variables.get(name)!);
+  moved.set(name, values);
+  const step = 1e-5;
+  return at.map((index) => {
+    const value = values[index]!;
+    values[index] = value + step;
+    const above = loss(moved);
+    values[index] = value - step;
+    const beneath = loss(moved);
+    values[index] = value;
+    return (above - beneath) / (2 * step);
+  });
+}
+
+/** Central differences of the reference's loss. */
 export function differences(
   graph: Graph,
   variables: ReadonlyMap<string, Float32Array>,
@@ -43,17 +65,5 @@ export function differences(
   labels: Int32Array,
   ownStatistics?: ReadonlySet<string>,
 ): number[] {
-  const moved = new Map<string, ArrayLike<number>>(variables);
-  const values = Float64Array.from(variables.get(name)!);
-  moved.set(name, values);
-  const step = 1e-5;
-  return at.map((index) => {
-    const value = values[index]!;
-    values[index] = value + step;
-    const above = referenceLoss(graph, moved, inputs, labels, ownStatistics);
-    values[index] = value - step;
-    const beneath = referenceLoss(graph, moved, inputs, labels, ownStatistics);
-    values[index] = value;
-    return (above - beneath) / (2 * step);
-  });
+  return slopes((moved) => referenceLoss(graph, moved, inputs, labels, ownStatistics), variables, name, at);
 }

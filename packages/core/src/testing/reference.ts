@@ -89,6 +89,30 @@ const rules: Rules = {
     }
     return output;
   },
+  conv2dTranspose({ weights, strides, padding, shape: [rows, columns, outputs] }, context) {
+    const [height, width, inputs] = context.shape as readonly [number, number, number];
+    const { values, shape } = context.variable(weights);
+    const [kernelHeight, kernelWidth] = shape as readonly [number, number];
+    const output = new Float64Array(rows! * columns! * outputs!);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        for (let i = 0; i < kernelHeight; i++) {
+          for (let j = 0; j < kernelWidth; j++) {
+            const row = y * strides[0] - padding[0] + i;
+            const column = x * strides[1] - padding[2] + j;
+            if (row < 0 || row >= rows! || column < 0 || column >= columns!) continue;
+            for (let to = 0; to < outputs!; to++) {
+              const target = (row * columns! + column) * outputs! + to;
+              const weight = ((i * kernelWidth + j) * outputs! + to) * inputs;
+              for (let from = 0; from < inputs; from++)
+                output[target]! += context.input[(y * width + x) * inputs + from]! * values[weight + from]!;
+            }
+          }
+        }
+      }
+    }
+    return output;
+  },
   bias({ biases }, { input, variable }) {
     const { values } = variable(biases);
     return map(input, (value, index) => value + values[index % values.length]!);
@@ -126,6 +150,15 @@ const rules: Rules = {
     for (let y = 0; y < height!; y++) {
       const at = ((y + top) * columns! + left) * channels!;
       for (let i = 0; i < line; i++) output[at + i] = input[y * line + i]!;
+    }
+    return output;
+  },
+  crop({ margins: [top, , left], shape: [rows, columns, channels] }, { input, shape: [, width] }) {
+    const output = new Float64Array(rows! * columns! * channels!);
+    const line = columns! * channels!;
+    for (let y = 0; y < rows!; y++) {
+      const at = ((y + top) * width! + left) * channels!;
+      for (let i = 0; i < line; i++) output[y * line + i] = input[at + i]!;
     }
     return output;
   },
