@@ -20,7 +20,7 @@ function everyOperation(): Graph {
   const pooled = g.maxPool(g.lrn(g.sum([a, c], { name: 'sum' }), { name: 'lrn' }), { name: 'max', kernel: 2 });
   const mean = g.avgPool(pooled, { name: 'avg', kernel: 3, strides: 1, padding: 'SAME' });
   const side = g.concat([pooled, g.slice(mean, { name: 'slice', start: 1, size: 2 })], { name: 'side' });
-  const wide = g.conv2dTranspose(side, { name: 'wide', channels: 6, kernel: 4, strides: 2, activation: 'none' });
+  const wide = g.conv2dTranspose(side, { name: 'wide', channels: 6, kernel: 4, strides: 2 });
   const cropped = g.crop(wide, { name: 'crop', margins: [1, 2, 0, 1] });
   const soft = g.softmax(g.pad(cropped, { name: 'pad', padding: [1, 0, 0, 1] }), { name: 'soft' });
   const logits = (value: typeof x, name: string) => {
