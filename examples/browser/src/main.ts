@@ -5,7 +5,7 @@ import { Chart } from './chart.js';
 import { ClassList } from './class-list.js';
 import { decodePicture } from './decode-picture.js';
 import { byId, make } from './elements.js';
-import { heldOutPictures, problemOf } from './pictures-dataset.js';
+import { heldOutPictures, type PictureClass, problemOf } from './pictures-dataset.js';
 import { type TrainedHead, trainHead } from './train-head.js';
 
 const page = {
@@ -74,17 +74,20 @@ function progressOf(): (event: RunEvent) => void {
   };
 }
 
-async function showHeldOut(network: TrainedHead): Promise<void> {
-  const pictures = heldOutPictures(list.classes);
+async function showHeldOut(network: TrainedHead, classes: readonly PictureClass[]): Promise<void> {
+  const pictures = heldOutPictures(classes);
   const answers = await network.classify(pictures.map(({ chosen }) => chosen.picture));
   const figures = pictures.map(({ chosen, label }, index) =>
-    answerFigure(chosen.url, chosen.name, answers[index]!, list.classes[label]!.name.trim()),
+    answerFigure(chosen.url, chosen.name, answers[index]!, classes[label]!.name.trim()),
   );
   page.heldOut.replaceChildren(...figures);
 }
 
 async function train(): Promise<void> {
   running = new AbortController();
+  const { signal } = running;
+  // As they are now: they may be changed while it trains.
+  const classes = list.classes.map(({ name, pictures }) => ({ name, pictures: [...pictures] }));
   page.use.hidden = true;
   page.stop.hidden = page.progress.hidden = false;
   page.heldOut.replaceChildren();
@@ -96,9 +99,8 @@ async function train(): Promise<void> {
     await trained?.close();
     trained = undefined;
     const epochs = page.epochs.valueAsNumber;
-    const { signal } = running;
-    trained = await trainHead(list.classes, { epochs, backend: page.backend.value, onEvent: progressOf(), signal });
-    await showHeldOut(trained);
+    trained = await trainHead(classes, { epochs, backend: page.backend.value, onEvent: progressOf(), signal });
+    await showHeldOut(trained, classes);
     const { top1, count } = trained.result.metrics;
     page.use.hidden = false;
     running = undefined;
@@ -107,7 +109,8 @@ async function train(): Promise<void> {
   } catch (error) {
     running = undefined;
     showReadiness();
-    sayError(page.status, error);
+    if (signal.aborted) say(page.status, 'Stopped.');
+    else sayError(page.status, error);
   } finally {
     page.stop.hidden = page.progress.hidden = true;
   }
