@@ -11,9 +11,18 @@ async function running<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Opens an exported file with onnxruntime, as its users would. */
+/** Opens an exported file with onnxruntime, as its users would. In a browser, where there is no onnxruntime-node, that is an error. */
 export async function openExported(path: string): Promise<ExportedNetwork> {
-  const { InferenceSession, Tensor } = await running(path, () => import('onnxruntime-node'));
+  // Bundlers for browsers put nothing in its place, by `browser` in the package.json.
+  const { InferenceSession, Tensor }: Partial<typeof import('onnxruntime-node')> = await running(
+    path,
+    () => import('onnxruntime-node'),
+  );
+  if (!InferenceSession || !Tensor) {
+    throw new ExportError('export/run', `There is no onnxruntime-node to run ${path}: take onnxruntime-web.`, {
+      details: { path },
+    });
+  }
   const session = await running(path, () => InferenceSession.create(path, { logSeverityLevel: 3 }));
   const [input] = session.inputMetadata;
   const [output] = session.outputNames;

@@ -7,6 +7,7 @@ import {
   type CheckpointFormat,
   type CheckpointReader,
   type Container,
+  type DType,
   type FileSystem,
   planRestore,
   resolve,
@@ -31,7 +32,7 @@ export interface Conversion {
   /** Names of the formats. */
   readonly from: string;
   readonly to: string;
-  /** The variables that were written. Without a model each is as it was: name, shape, type and every byte. */
+  /** The variables that were written. Without a model each is as it was, but for `casts`: name, shape, type and every byte. */
   readonly tensors: readonly string[];
   /** With a model: whose names the checkpoint had, where they were not the network's own. */
   readonly source?: string;
@@ -43,6 +44,8 @@ export interface Conversion {
   readonly changes?: readonly TensorChange[];
   /** With a model: the tensors that were left out. */
   readonly dropped?: readonly string[];
+  /** Variables of types that the target's format lacks, which it has as others: their values are the same. */
+  readonly casts?: readonly { readonly name: string; readonly from: DType; readonly to: DType }[];
   /** Names of the metadata that the target's format has no room for, where there are some. */
   readonly droppedMetadata?: readonly string[];
 }
@@ -132,6 +135,10 @@ export async function convertCheckpoint(
       const { dtype, shape } = reader.tensors.get(name)!;
       return { name, dtype, shape, read: () => (dtype === 'string' ? reader.readStrings(name) : reader.read(name)) };
     });
+    const casts = tensors.flatMap(({ name, dtype }) => {
+      const kept = target.keptAs?.[dtype];
+      return kept ? [{ name, from: dtype, to: kept }] : [];
+    });
     const { metadata } = opened;
     await files.makeFolder(dirname(to));
     await target.write(to, tensors, files, metadata && { metadata });
@@ -140,6 +147,7 @@ export async function convertCheckpoint(
       from: source.name,
       to: target.name,
       ...plan,
+      ...(casts.length > 0 && { casts }),
       ...(dropsMetadata && { droppedMetadata: [...metadata.keys()] }),
     };
   } finally {

@@ -19,6 +19,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],
   ['checkpoint format', 'safetensors', '@graftjs/ckpt-safetensors'],
   ['checkpoint format', 'onnx', '@graftjs/ckpt-onnx'],
+  ['checkpoint format', 'tfjs', '@graftjs/ckpt-tfjs'],
   ['engine', 'onnx', '@graftjs/engine-onnx'],
   ['engine', 'tfjs', '@graftjs/engine-tfjs'],
 ];

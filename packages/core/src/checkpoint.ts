@@ -79,6 +79,8 @@ export interface CheckpointFormat {
   readonly description: string;
   /** True where `write` keeps metadata. */
   readonly keepsMetadata?: true;
+  /** Types that the format lacks and `write` keeps as others, where each value fits: int64 as int32. Default none. */
+  readonly keptAs?: Readonly<Partial<Record<DType, DType>>>;
   /** True where `path` names a checkpoint of this format; decided by a few bytes, never by the whole file. */
   recognises(path: string, files: FileSystem): Promise<boolean>;
   /** Opens the checkpoint at `path`; a damaged or foreign file is a `CheckpointError` that names file and place. */

@@ -18,13 +18,19 @@ function float16Value(bits: number): number {
 
 let float16Values: Float32Array | undefined;
 
+/**
+ * Fills `into` with the float32 that as many little-endian float16 are.
+ * @param bytes two for each element
+ */
+export function float16ToFloat32(bytes: Uint8Array, into: Float32Array): void {
+  float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => float16Value(bits));
+  const view = viewOf(bytes);
+  for (let i = 0; i < into.length; i++) into[i] = float16Values[view.getUint16(2 * i, true)]!;
+}
+
 /** Types that are read as float32: the halves exactly, float64 rounded. */
 const widenings = {
-  float16(bytes, into) {
-    float16Values ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => float16Value(bits));
-    const view = viewOf(bytes);
-    for (let i = 0; i < into.length; i++) into[i] = float16Values[view.getUint16(2 * i, true)]!;
-  },
+  float16: float16ToFloat32,
   bfloat16(bytes, into) {
     const view = viewOf(bytes);
     const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);

@@ -63,8 +63,9 @@ export type {
   TrainedNetwork,
   ValueRange,
 } from './exporter.js';
+export { ExternalFiles, folderOf } from './external-files.js';
 export type { FileLock, FileSystem, LockHolder, ReadableFile } from './files.js';
-export { type Float32Reader, readingFloat32 } from './float32-reader.js';
+export { type Float32Reader, float16ToFloat32, readingFloat32 } from './float32-reader.js';
 export type { AuxiliaryOutput, Graph, GraphInput, Initializer, Variable } from './graph.js';
 export { ilsvrc2012 } from './ilsvrc2012.js';
 export type {
@@ -74,6 +75,7 @@ export type {
   PoolOptions,
   SeparableConv2dOptions,
 } from './layer-options.js';
+export { createMemoryFiles } from './memory-files.js';
 export type { ForeignInput, ForeignTensor, NameMap } from './name-map.js';
 export { nodesFor, trainingNodes } from './nodes-for.js';
 export { type Normalization, normalizationOf, withNormalization } from './normalization.js';

@@ -34,6 +34,21 @@ it.each(cases)(
   },
 );
 
+/** What tensorflowjs_converter makes of them: shape by name, for pictures of 32 pixels. */
+const graphModels: Readonly<Record<string, Shapes>> = JSON.parse(
+  readFileSync(new URL('../fixtures/graph_models.json', import.meta.url), 'utf8'),
+);
+
+it.each(Object.entries(graphModels))("a graph-model has all of %s by Keras's names", (name, expected) => {
+  const { tensors } = mapsOf(name).find((map) => map.source === 'keras graph')!;
+  const { variables } = vggBackbones.find((backbone) => backbone.name === name)!.build({ size: 32 });
+  const found = variables.map((variable): [string, number[]] => {
+    const foreign = tensors[variable.name]!;
+    return [foreign.name, foreign.axes.map((axes) => elementCount([axes].flat().map((axis) => variable.shape[axis]!)))];
+  });
+  expect(Object.fromEntries(found)).toEqual(expected);
+});
+
 describe('networks of which there is no counterpart', () => {
   it.each(['vgg_a_lrn', 'vgg_c'])('%s has no foreign names', (name) => expect(mapsOf(name)).toEqual([]));
 });

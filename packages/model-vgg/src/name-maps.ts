@@ -25,10 +25,18 @@ const keras = (layer: string, axes: ForeignTensor['axes'], ending: string): Fore
   biases: `${layer}/bias${ending}`,
   axes,
 });
+/** The constants of a graph that TensorFlow has frozen are called by what reads them. */
+const kerasGraph = (layer: string, axes: ForeignTensor['axes']): ForeignLayer => ({
+  weights: `${layer}/${axes === hwio ? 'Conv2D' : 'MatMul'}/ReadVariableOp`,
+  biases: `${layer}/BiasAdd/ReadVariableOp`,
+  axes,
+});
 
 /** A framework's VGG. */
 interface Source {
   readonly input: ForeignInput;
+  /** What all names begin with, by Slim's name of the network. Default nothing. */
+  scope?(name: string): string;
   /** @param module the layer's place among convolutions, rectifiers and poolings, each of which PyTorch numbers */
   convolution(stage: number, place: number, module: number): ForeignLayer;
   readonly dense: { readonly fc6: ForeignLayer; readonly fc7: ForeignLayer; readonly fc8: ForeignLayer };
@@ -41,14 +49,14 @@ const normalized: ForeignInput = {
   deviation: [255 * 0.229, 255 * 0.224, 255 * 0.225],
 };
 
-const kerasSource = (ending: string): Source => ({
+const kerasSource = (layerOf: (layer: string, axes: ForeignTensor['axes']) => ForeignLayer): Source => ({
   // `keras.applications.vgg16.preprocess_input`: as Caffe had it.
   input: { channels: 'BGR', mean: [123.68, 116.779, 103.939], deviation: [1, 1, 1] },
-  convolution: (stage, place) => keras(`block${stage}_conv${place}`, hwio, ending),
+  convolution: (stage, place) => layerOf(`block${stage}_conv${place}`, hwio),
   dense: {
-    fc6: keras('fc1', hwcByOut, ending),
-    fc7: keras('fc2', hwcByOut, ending),
-    fc8: keras('predictions', hwcByOut, ending),
+    fc6: layerOf('fc1', hwcByOut),
+    fc7: layerOf('fc2', hwcByOut),
+    fc8: layerOf('predictions', hwcByOut),
   },
 });
 
@@ -71,8 +79,12 @@ const sources = {
       fc8: pytorch('head.fc', outByChw),
     },
   },
-  keras: kerasSource(''),
-  'keras 2': kerasSource(':0'),
+  keras: kerasSource((layer, axes) => keras(layer, axes, '')),
+  'keras 2': kerasSource((layer, axes) => keras(layer, axes, ':0')),
+  'keras graph': {
+    ...kerasSource(kerasGraph),
+    scope: (name) => `StatefulPartitionedCall/${name.replace('_', '')}/`,
+  },
 } satisfies Readonly<Record<string, Source>>;
 
 /** Who else has a VGG. */
@@ -80,16 +92,18 @@ export type VggSource = keyof typeof sources;
 
 /**
  * What a source calls the variables of a VGG: torchvision's `vgg16` and its like without batch normalization, timm's
- * of the same names, and `keras.applications` (by `variable.path` in Keras 3 and TensorFlow.js, with `:0` in Keras 2).
+ * of the same names, and `keras.applications` (by `variable.path` in Keras 3 and layers-models of TensorFlow.js, with `:0` in
+ * Keras 2, by the constants of the frozen graph in graph-models of TensorFlow.js).
  * @param name Slim's, with which its variables begin
  * @param stages how many convolutions each stage has
  */
 export function vggNameMap(source: VggSource, name: string, stages: readonly number[]): NameMap {
-  const { input, convolution, dense }: Source = sources[source];
+  const { input, scope, convolution, dense }: Source = sources[source];
+  const start = scope?.(name) ?? '';
   const tensors: Record<string, ForeignTensor> = {};
   const add = (layer: string, { weights, biases, axes }: ForeignLayer) => {
-    tensors[`${name}/${layer}/weights`] = { name: weights, axes };
-    tensors[`${name}/${layer}/biases`] = { name: biases, axes: [0] };
+    tensors[`${name}/${layer}/weights`] = { name: `${start}${weights}`, axes };
+    tensors[`${name}/${layer}/biases`] = { name: `${start}${biases}`, axes: [0] };
   };
   let module = 0;
   for (const [index, convolutions] of stages.entries()) {

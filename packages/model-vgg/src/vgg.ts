@@ -20,7 +20,7 @@ const conv1: Layer = { kernel: 1 };
 const conv3Lrn: Layer = { kernel: 3, lrn: true };
 
 const pytorch = ['torchvision', 'timm'] as const;
-const pytorchAndKeras = [...pytorch, 'keras', 'keras 2'] as const;
+const pytorchAndKeras = [...pytorch, 'keras', 'keras 2', 'keras graph'] as const;
 
 /** The five stages of each configuration of the paper's table 1, by the names that TF-Slim gives or would give. */
 const configurations: Readonly<

@@ -52,9 +52,12 @@ function describeOrigin({ source, network }: Conversion): string {
 }
 
 function describeConversion(conversion: Conversion): string[] {
-  const { tensors, changes, differences, dropped = [], droppedMetadata = [] } = conversion;
-  const metadata = droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : [];
-  if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...metadata];
+  const { tensors, changes, differences, dropped = [], casts = [], droppedMetadata = [] } = conversion;
+  const remarks = [
+    ...casts.map(({ name, from, to }) => `${name}: ${from} made ${to}.`),
+    ...(droppedMetadata.length > 0 ? [`Metadata dropped: ${droppedMetadata.join(', ')}.`] : []),
+  ];
+  if (!changes) return [`${tensors.length} variables, none of them renamed, permuted or dropped.`, ...remarks];
   const rows = [
     ...changes.map((change) => [change.tensor, change.variable, describeChange(change)]),
     ...dropped.map((tensor) => [tensor, '-', 'dropped']),
@@ -62,7 +65,7 @@ function describeConversion(conversion: Conversion): string[] {
   return [
     `${tensors.length} variables, ${describeOrigin(conversion)}.`,
     ...(differences === undefined ? [] : [differences]),
-    ...metadata,
+    ...remarks,
     '',
     formatTable(['tensor', 'variable', 'what was done'], rows),
   ];
@@ -89,7 +92,8 @@ export function addConvert(program: Command): void {
     .option('--names <source>', 'whose names the checkpoint has, where several would do: torchvision, timm, keras, ...')
     .option(
       '--json',
-      'print one JSON document: {from, to, tensors, source?, network?, differences?, changes?, dropped?, droppedMetadata?}',
+      'print one JSON document: {from, to, tensors, source?, network?, differences?, changes?, dropped?, casts?, ' +
+        'droppedMetadata?}',
     )
     .addHelpText(
       'after',

@@ -12,7 +12,7 @@ function tensor(name: string, dtype: Exclude<DType, 'string'>, shape: Shape): Te
   return { name, dtype, shape, read: () => bytes };
 }
 
-const tensors = [
+const everyTensor = [
   tensor('net/conv1/weights', 'float32', [3, 3, 2, 4]),
   tensor('net/conv1/biases', 'float32', [4]),
   tensor('net/conv1/weights/Momentum', 'float32', [3, 3, 2, 4]),
@@ -26,9 +26,16 @@ const tensors = [
 /**
  * What every checkpoint format that writes keeps.
  * @param folder a folder to write into, empty
+ * @param options.lacks types that the format does not have, which it must refuse
  */
-export function checkpointFormatContract(format: CheckpointFormat, files: FileSystem, folder: string): ContractCase[] {
+export function checkpointFormatContract(
+  format: CheckpointFormat,
+  files: FileSystem,
+  folder: string,
+  { lacks = [] }: { readonly lacks?: readonly DType[] } = {},
+): ContractCase[] {
   const path = `${folder}/contract.ckpt`;
+  const tensors = everyTensor.filter(({ dtype }) => !lacks.includes(dtype) && !format.keptAs?.[dtype]);
   const write = async () => {
     check(format.write !== undefined, `${format.name} does not write.`);
     await format.write(path, tensors, files);
@@ -85,9 +92,23 @@ export function checkpointFormatContract(format: CheckpointFormat, files: FileSy
       async run() {
         const reader = await write();
         await checkFails(() => reader.read('net/nothing'), 'checkpoint/', 'an unknown variable');
-        await checkFails(() => reader.read('net/bytes', new Uint8Array(6)), 'checkpoint/', 'an array too small');
+        await checkFails(() => reader.read('net/small', new Uint8Array(6)), 'checkpoint/', 'an array too small');
         await reader.close();
         await checkFails(() => format.open(`${folder}/nothing`, files), 'checkpoint/', 'a missing checkpoint');
+      },
+    },
+    {
+      name: `${format.name} refuses what it has no type for, and leaves what was there`,
+      async run() {
+        await (await write()).close();
+        const before = await files.list(folder);
+        for (const dtype of lacks) {
+          const refused = { name: 'net/lacking', dtype, shape: [0], read: () => new Uint8Array() };
+          const writing = () => format.write!(path, [...tensors, refused], files);
+          await checkFails(writing, 'checkpoint/unsupported-type', `a tensor of ${dtype}`);
+        }
+        check((await files.list(folder)).join() === before.join(), 'Something is left of what was refused.');
+        await (await format.open(path, files)).close();
       },
     },
     {
