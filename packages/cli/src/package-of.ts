@@ -4,6 +4,9 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['backbone', 'resnet_', '@graftjs/model-resnet'],
   ['backbone', 'alexnet_', '@graftjs/model-alexnet'],
   ['backbone', 'inception_', '@graftjs/model-inception'],
+  // Networks are looked for among backbones where nothing else is known of them.
+  ['backbone', 'fcn_', '@graftjs/seg-fcn'],
+  ['segmenter', 'fcn_', '@graftjs/seg-fcn'],
   ['dataset', 'cifar10', '@graftjs/data-cifar10'],
   ['dataset', 'voc', '@graftjs/data-voc'],
   ['download', 'vgg_', '@graftjs/model-vgg'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.js';
 import { GraphError } from './errors.js';
+import { padPictures } from './pad-pictures.js';
 import type { PaddingRule } from './padding.js';
 
 const builder = (height = 9, width = 7) =>
@@ -118,5 +119,69 @@ describe('what does not fit is named', () => {
     expect(message((g) => g.add({ op: 'relu', name: 'net/r', inputs: ['net/nothing'] }))).toMatch(
       /net\/r reads net\/nothing/,
     );
+  });
+});
+
+describe('a transposed convolution', () => {
+  // tf.nn.conv2d_transpose with SAME: what conv2d with SAME of that size would have padded is cut off, the odd one at the end.
+  it.each([
+    [{ kernel: 4, strides: 2 }, [1, 1, 1, 1], [18, 14]],
+    [{ kernel: 3, strides: 2 }, [0, 1, 0, 1], [18, 14]],
+    [{ kernel: [16, 4], strides: [8, 1] }, [4, 4, 1, 2], [72, 7]],
+    [{ kernel: 4, strides: 2, padding: 'VALID' }, [0, 0, 0, 0], [20, 16]],
+  ] as const)('%j', (options, padding, size) => {
+    const graph = builder();
+    const y = graph.conv2dTranspose(graph.input, { name: 't', channels: 2, ...options });
+    const { nodes, variables } = graph.build(y, []);
+    expect(nodes.at(-1)).toMatchObject({ padding, shape: [...size, 2] });
+    const [height, width] = [options.kernel].flat();
+    expect(variables[0]!.shape).toEqual([height, width ?? height, 2, 3]);
+  });
+  it('reaches every place', () => {
+    const graph = builder();
+    const layer = { name: 't', channels: 2, kernel: 2, strides: 3 };
+    expect(() => graph.conv2dTranspose(graph.input, layer)).toThrow(/kernel of 2x2 .* strides of 3x3/);
+  });
+});
+
+describe('a builder that goes on from a graph', () => {
+  const base = () => {
+    const graph = builder();
+    const net = graph.normalize(graph.input, { mean: [1, 2, 3], scale: 1 });
+    const low = graph.conv2d(net, { name: 'low', channels: 2, kernel: 3 });
+    const high = graph.conv2d(low, { name: 'high', channels: 2, kernel: 3 });
+    return graph.build(high, ['high']);
+  };
+  it('has what its end points need and nothing else, and names below other scopes', () => {
+    const onto = GraphBuilder.onto(base(), 'other', ['net/low']);
+    const inside = onto.within('net').conv2d(onto.at('net/low'), { name: 'mine', channels: 4, kernel: 1 });
+    const graph = onto.build(onto.conv2d(inside, { name: 'score', channels: 1, kernel: 1, biases: false }), ['score']);
+    expect(graph.variables.map(({ name }) => name)).toEqual([
+      'net/low/weights',
+      'net/low/biases',
+      'net/mine/weights',
+      'net/mine/biases',
+      'other/score/weights',
+    ]);
+    expect(Object.keys(graph.endPoints)).toEqual(['net/low', 'net/mine', 'other/score']);
+    expect([graph.name, graph.headScopes]).toEqual(['other', ['other/score']]);
+  });
+  it('refuses an end point that there is not', () => {
+    expect(() => GraphBuilder.onto(base(), 'other', ['net/middle'])).toThrow(/net has no end point net\/middle/);
+  });
+  it('works on smaller pictures with zeros around them after normalization', () => {
+    const { input, nodes } = padPictures(base(), [1, 2, 0, 3]);
+    expect(input.shape).toEqual([6, 4, 3]);
+    expect(nodes.map(({ op, inputs, shape }) => [op, inputs[0], shape.slice(0, 2)])).toEqual([
+      ['normalize', 'images', [6, 4]],
+      ['pad', 'net/normalize', [9, 7]],
+      ['conv2d', 'net/normalize/Pad', [9, 7]],
+      ...base()
+        .nodes.slice(2)
+        .map(({ op, inputs }) => [op, inputs[0], [9, 7]]),
+    ]);
+    const plain = builder();
+    const graph = plain.build(plain.pad(plain.input, { name: 'p', padding: [1, 1, 1, 1] }), []);
+    expect(() => padPictures(graph, [1, 0, 0, 0])).toThrow(/net does not normalize/);
   });
 });

@@ -1,5 +1,5 @@
 import { elementCount, type Graph, type MemoryUse, type Shape, type TrainingOptions } from '@graftjs/core';
-import { type Arrangements, arrangedDims, type Layouts } from '@graftjs/onnx';
+import { type Arrangements, arrangedDims, isHeavy, type Layouts } from '@graftjs/onnx';
 import { type PredictionPlan, writePrediction } from './prediction.js';
 import { roomOf, type StepPlan, type StepSegment, trainedBy, writeStepGraphs } from './step-graphs.js';
 
@@ -13,7 +13,7 @@ const runtimeBytes = 72 * 2 ** 20;
  */
 const pool = { forward: 5, backward: 3, shifted: 14 };
 
-/** On the way back of a convolution its weights exist so many times more, while their gradient is put together. */
+/** On the way back of a convolution its weights exist so many times more, while their gradient is put together; not heavy ones. */
 const weightCopies = 3;
 
 const bytesOf = (shapes: Iterable<Shape>): number => {
@@ -79,7 +79,7 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
       const shifts = convolutions.some(([, , height, width]) => height! * width! > 1);
       bytes +=
         (shifts ? pool.shifted : pool.backward) * values +
-        weightCopies * Math.max(0, ...convolutions.map((dims) => bytesOf([dims])));
+        weightCopies * Math.max(0, ...convolutions.filter((dims) => !isHeavy(dims)).map((dims) => bytesOf([dims])));
     }
     return bytes;
   };

@@ -270,10 +270,11 @@ export function writeStepGraphs(
     for (const node of [...segment.nodes].reverse()) {
       const dy = gradients.get(node.name);
       if (dy === undefined || !learns.has(node.name)) continue;
-      const soFar = (variable: string) => input(nameSoFar(stepNames.gradient(variable)), layouts.dims(variable));
+      const soFar = (variable: string) =>
+        input(nameSoFar(stepNames.gradient(variable)), layouts.gradientDims(variable));
       const setGradient = (variable: string, sum: string) => {
         trained.push(variable);
-        onnx.output(sum, stepNames.gradient(variable), 'float32', layouts.dims(variable));
+        onnx.output(sum, stepNames.gradient(variable), 'float32', layouts.gradientDims(variable));
       };
       const context: GradientContext = {
         ...writer,
@@ -281,7 +282,12 @@ export function writeStepGraphs(
         trains: (variable) => trainable.has(variable),
         gradientSoFar: soFar,
         setGradient,
-        addGradient: (variable, value) => setGradient(variable, onnx.add('Add', [soFar(variable), value])),
+        addGradient(variable, value) {
+          const dims = layouts.gradientDims(variable);
+          const isMatrix = layouts.dims(variable).length === dims.length;
+          const part = isMatrix ? value : onnx.add('Reshape', [value, onnx.ints(dims)]);
+          setGradient(variable, onnx.add('Add', [soFar(variable), part]));
+        },
         addSums({ name, shape }, found) {
           sums.gives.push(name);
           for (const part of ['sum', 'product'] as const) {

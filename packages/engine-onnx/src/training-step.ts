@@ -106,7 +106,7 @@ export async function loadStep(
           feeds[name] = { block: new Block(mask), from: 0, dims: engineDims(node.shape, to - from) };
         }
         for (const name of step.trained) {
-          const sum = { block: variables.gradient(name), from: 0, dims: layouts.dims(name) };
+          const sum = { block: variables.gradient(name), from: 0, dims: layouts.gradientDims(name) };
           feeds[nameSoFar(stepNames.gradient(name))] = sum;
           fetches[stepNames.gradient(name)] = sum;
         }

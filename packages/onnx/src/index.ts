@@ -36,4 +36,5 @@ export {
   arrangedDims,
   type Blocks,
   blocksOf,
+  isHeavy,
 } from './weight-arrangement.js';

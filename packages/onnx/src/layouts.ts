@@ -1,4 +1,4 @@
-import { type Graph, kernelShape, type Shape } from '@graftjs/core';
+import { elementCount, type Graph, kernelShape, type Shape } from '@graftjs/core';
 import { isDense } from './lower-convolution.js';
 
 /** How the engine keeps each variable: as TF-Slim has it, or a convolution's weights with its last two axes first, turned. */
@@ -35,6 +35,12 @@ export class Layouts {
     if (shape.length !== 4) return shape;
     const [height, width, inputs, outputs] = shape as readonly [number, number, number, number];
     return this.#turned.has(variable) ? [outputs, inputs, height, width] : [height * width * inputs, outputs];
+  }
+
+  /** The same elements as a matrix, which gradients are: of a convolution a row for each of its outputs. */
+  gradientDims(variable: string): readonly number[] {
+    const [first, ...rest] = this.dims(variable);
+    return rest.length > 1 ? [first!, elementCount(rest)] : [first!, ...rest];
   }
 
   /** Copies values from TF-Slim's layout into the engine's; both arrays have the variable's length. */

@@ -2,7 +2,7 @@ import { type Conv2dNode, elementCount, type Shape } from '@graftjs/core';
 import { channelsFirst } from './channels-first.js';
 import { shiftOf } from './lower-batch-norm.js';
 import { type GradientContext, type Lowering, type LoweringContext, onnxPads } from './lowering.js';
-import { blocksOf } from './weight-arrangement.js';
+import { blocksOf, isHeavy } from './weight-arrangement.js';
 
 /** Sizes of a convolution: height, width and channels of its input and of its output, and its kernel. */
 interface Sizes {
@@ -96,7 +96,8 @@ function inputGradient(
   const pads = padding.map((size, side) => reach[side < 2 ? 0 : 1]! - 1 - size) as [number, number, number, number];
   const whole = strides[0] === 1 && strides[1] === 1 && pads.every((size) => size >= 0);
   const blocked = blocksOf([input[2]!, output[2]!], context.blockSize) !== undefined;
-  if (whole && groups === 1 && (blocked || output[0]! * output[1]! >= turning)) {
+  const heavy = isHeavy(context.variableShape(node.weights));
+  if (whole && groups === 1 && !heavy && (blocked || output[0]! * output[1]! >= turning)) {
     const { value: weights, blocks } = context.arranged(node.weights, 'turned');
     const attributes = { kernel_shape: kernel, pads: onnxPads(pads), dilations, strides };
     if (!blocks) return onnx.add('Conv', [dy, weights], attributes);
@@ -135,24 +136,26 @@ const product = ({ onnx }: GradientContext, a: string, b: string, groups = 1) =>
  * shifted to that place `[in, N * h * w]`, each group with its own. Batch and place are one long axis, so that nothing is left
  * to be summed.
  */
-function weightsGradient(context: GradientContext, node: Conv2dNode, at: Sizes, dy: string): string {
+function addWeightsGradient(context: GradientContext, node: Conv2dNode, at: Sizes, dy: string): void {
   const { groups, strides, dilations } = node;
   const { input, output, kernel } = at;
   const inputs = input[2]! / groups;
-  const columns = inputs <= thin.channels || inputs * elementCount(kernel) <= thin.window;
+  const heavy = isHeavy(context.variableShape(node.weights));
+  const columns = heavy || inputs <= thin.channels || inputs * elementCount(kernel) <= thin.window;
   const plain = [groups, ...strides, ...dilations].every((size) => size === 1);
-  if (!columns && elementCount(output.slice(0, 2)) >= large && plain) return fromRowsAndColumns(context, node, at, dy);
-  return fromPlaces(context, node, at, dy, columns);
+  if (!columns && elementCount(output.slice(0, 2)) >= large && plain)
+    context.addGradient(node.weights, fromRowsAndColumns(context, node, at, dy));
+  else addFromPlaces(context, node, at, dy, columns);
 }
 
-/** @param joined whether all places make one product */
-function fromPlaces(
+/** @param joined whether all places make one product, which adds to the sum so far by itself where there are no groups */
+function addFromPlaces(
   context: GradientContext,
   node: Conv2dNode,
   { input, output, kernel }: Sizes,
   dy: string,
   joined: boolean,
-): string {
+): void {
   const { onnx } = context;
   const [height, width, channels] = [output[0]!, output[1]!, input[2]!];
   const { groups, strides, dilations, padding } = node;
@@ -185,13 +188,20 @@ function fromPlaces(
     const rows = shifted.map((value) => onnx.add('Reshape', [value, onnx.ints([channels, 1, -1])]));
     const columns = rows.length === 1 ? rows[0]! : onnx.add('Concat', rows, { axis: 1 });
     const all = matrix(columns, channels * elementCount(kernel));
-    return onnx.add('Reshape', [product(context, gradient, all, groups), shape]);
+    if (groups === 1) {
+      const sum = onnx.add('Gemm', [gradient, all, context.gradientSoFar(node.weights)], { transB: 1 });
+      context.setGradient(node.weights, sum);
+    } else {
+      context.addGradient(node.weights, onnx.add('Reshape', [product(context, gradient, all, groups), shape]));
+    }
+    return;
   }
   const places = shifted.map((value) => {
     const one = product(context, gradient, matrix(value, channels), groups);
     return onnx.add('Reshape', [one, onnx.ints([output[2]!, inputs, 1])]);
   });
-  return onnx.add('Reshape', [places.length === 1 ? places[0]! : onnx.add('Concat', places, { axis: 2 }), shape]);
+  const whole = places.length === 1 ? places[0]! : onnx.add('Concat', places, { axis: 2 });
+  context.addGradient(node.weights, onnx.add('Reshape', [whole, shape]));
 }
 
 /**
@@ -253,7 +263,8 @@ const general: Lowering<Conv2dNode> = {
     const batchNorm = biases || groups > 1 ? undefined : context.takeBatchNorm(node);
     const added = biases ? [context.variable(biases)] : batchNorm ? [shiftOf(context, batchNorm)] : [];
     const x = node.inputs[0]!;
-    const fits = groups === 1 && blocksOf([outputs!, inputs!], context.blockSize);
+    const heavy = isHeavy(context.variableShape(node.weights));
+    const fits = groups === 1 && !heavy && blocksOf([outputs!, inputs!], context.blockSize);
     // Where nothing joins it, a product of matrices is as fast, and what reads it has it in the plain layout at once.
     if (!fits || (isPointwise(context, node) && added.length === 0)) {
       const weights = batchNorm
@@ -268,7 +279,7 @@ const general: Lowering<Conv2dNode> = {
   },
   backward(context, node, dy) {
     const at = sizes(context, node);
-    if (context.trains(node.weights)) context.addGradient(node.weights, weightsGradient(context, node, at, dy));
+    if (context.trains(node.weights)) addWeightsGradient(context, node, at, dy);
     return [context.wantsInput ? inputGradient(context, node, at, dy) : undefined];
   },
 };

@@ -77,9 +77,12 @@ export interface GradientContext extends LoweringContext {
   readonly wantsInput: boolean;
   /** True where the variable is trained. */
   trains(variable: string): boolean;
-  /** Adds to the sum of a trained variable's gradients since the last update, in the variable's layout. */
+  /** Adds to the sum of a trained variable's gradients since the last update; `value` has the variable's layout. */
   addGradient(variable: string, value: string): void;
-  /** That sum as it is, for a node that adds to it by itself and calls `setGradient` with the new sum. */
+  /**
+   * That sum as it is, for a node that adds to it by itself and calls `setGradient` with the new sum: a vector, or a matrix whose
+   * rows are the first axis of the variable's layout.
+   */
   gradientSoFar(variable: string): string;
   setGradient(variable: string, sum: string): void;
   /** Adds to the sums of a normalization by the batch's own statistics. */

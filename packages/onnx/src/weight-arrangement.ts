@@ -1,4 +1,4 @@
-import type { BatchNormNode, Shape } from '@graftjs/core';
+import { type BatchNormNode, elementCount, type Shape } from '@graftjs/core';
 
 /**
  * Another form of a convolution's weights, which the engine makes itself where onnxruntime has to be fed with weights that
@@ -24,6 +24,12 @@ export function blocksOf([outputs, inputs]: Shape, blockSize: number): Blocks | 
   if (inputs! % blockSize === 0) return { inputs: blockSize, outputs: blockSize };
   return inputs! < blockSize ? { inputs: 1, outputs: blockSize } : undefined;
 }
+
+/**
+ * True for weights that are so many that another form of them costs more, in memory and in the time that it takes to make, than
+ * the convolution gains by it: those of VGG's dense layers, where they are convolutions.
+ */
+export const isHeavy = (weights: Shape): boolean => elementCount(weights) >= 2 ** 24;
 
 /** The dims of weights in an arrangement, whatever the order of their elements. */
 export function arrangedDims(dims: Shape, arrangement: Arrangement): Shape {

@@ -45,6 +45,16 @@ describe('the values have their distribution', () => {
     expect(new Set(initialValue(variable({ kind: 'constant', value: 0.5 }), 1))).toEqual(new Set([0.5]));
   });
 
+  it('bilinear: a transposed convolution with it interpolates each channel', () => {
+    const of = (size: number) => initialValue({ ...variable({ kind: 'bilinear' }), shape: [size, size, 2, 2] }, 1);
+    // Figures of the paper's own code (`upsample_filt` of its surgery.py): sizes of 4 and 3.
+    const along: Record<number, readonly number[]> = { 4: [0.25, 0.75, 0.75, 0.25], 3: [0.5, 1, 0.5] };
+    for (const [size, ramp] of Object.entries(along)) {
+      const expected = ramp.flatMap((y) => ramp.flatMap((x) => [x * y, 0, 0, x * y]));
+      expect([...of(Number(size))]).toEqual(expected);
+    }
+  });
+
   it('a dense layer and a vector have the fans that TensorFlow gives them', () => {
     const largest = (shape: readonly number[]) => {
       const values = initialValue({ ...variable({ kind: 'xavier-uniform' }), shape }, 1);

@@ -37,6 +37,7 @@ describe('what is installed is found', () => {
   });
   it('networks and data sets are listed', async () => {
     const models = JSON.parse((await graft(['models', '--json'])).stdout) as { name: string; heads: string[] }[];
+    expect(models.find(({ name }) => name === 'fcn_8s')).toMatchObject({ backbone: 'vgg_16', strides: [8, 16, 32] });
     expect(models.find(({ name }) => name === 'vgg_16')).toMatchObject({
       defaults: { classes: 1000, size: 224 },
       heads: ['slim', 'pooled'],
@@ -52,10 +53,12 @@ describe('what is missing is named with the package that brings it', () => {
   it.each([
     [['summary', 'vgg_16'], '@graftjs/model-vgg'],
     [['summary', 'resnet_v1_50'], '@graftjs/model-resnet'],
+    [['summary', 'fcn_8s'], '@graftjs/seg-fcn'],
+    [['verify', join(oracles, 'fcn/fcn_8s_96x128.json')], '@graftjs/seg-fcn'],
     [['inspect', 'some.ckpt'], '@graftjs/ckpt-slim'],
     [['convert', 'a.ckpt', 'b.ckpt'], '@graftjs/ckpt-slim'],
   ])('%j', async (args, name) => {
-    const { status, stderr } = await graft(args, { cwd: await project() });
+    const { status, stderr } = await graft(args, { cwd: await project('engine-onnx') });
     expect(status).toBe(1);
     expect(stderr).toContain(name);
   });

@@ -49,6 +49,32 @@ it('takes the options of the network, and of the batch', async () => {
   expect(many.training.peak).toBeGreaterThan(few.training.peak + 30e6);
 });
 
+it('a network for segmentation, on the backbone and for the pictures that are asked for', async () => {
+  const of = async (...options: string[]) => {
+    const { stdout } = await graft(['summary', 'fcn_8s', '--json', '--classes', '11', ...options]);
+    return (JSON.parse(stdout) as GraphSummary).layers;
+  };
+  const narrow = await of('--size', '97x131', '--dense-channels', '100');
+  expect(narrow.find(({ name }) => name === 'vgg_16/fc6')).toMatchObject({
+    shape: [4, 5, 100],
+    parameters: 7 * 7 * 512 * 100 + 100,
+  });
+  expect(narrow.at(-1)).toMatchObject({ name: 'fcn_8s/upscore8', shape: [97, 131, 11] });
+  const [first, ...others] = await of('--size', '64', '--backbone', 'resnet_v1_50');
+  expect(first!.name).toBe('resnet_v1_50/normalize');
+  expect(others.find(({ name }) => name === 'fcn_8s/score_fr')).toMatchObject({ parameters: 2048 * 11 + 11 });
+});
+
+it('refuses what its kind of network does not have', async () => {
+  for (const args of [
+    ['fcn_8s', '--head', 'slim'],
+    ['vgg_16', '--backbone', 'vgg_16'],
+    ['fcn_8s', '--backbone', 'alexnet_v2'],
+    ['fcn_8s', '--size', '97x'],
+  ])
+    expect((await graft(['summary', ...args])).status, args.join(' ')).toBe(2);
+});
+
 it('refuses an optimizer that there is not', async () => {
   const { status, stderr } = await graft(['summary', 'vgg_16', '--train', '--optimizer', 'lion']);
   expect(status).toBe(2);

@@ -11,6 +11,7 @@ import {
   GraftError,
   PICTURE_READER,
   registry,
+  SEGMENTER,
 } from '@graftjs/core';
 import { type DiscoveredPlugin, discoverPlugins } from '@graftjs/core/node';
 import type { Problem } from './problem.js';
@@ -31,7 +32,7 @@ const needed = [
   [CHECKPOINT_FORMAT, 'a checkpoint format', '@graftjs/ckpt-slim'],
 ] as const;
 
-const kinds = [ENGINE, BACKBONE, DATASET, CHECKPOINT_FORMAT, PICTURE_READER, DOWNLOAD, EXPORTER] as const;
+const kinds = [ENGINE, BACKBONE, SEGMENTER, DATASET, CHECKPOINT_FORMAT, PICTURE_READER, DOWNLOAD, EXPORTER] as const;
 
 /** Gives what `work` gives; what Graft refuses is a problem instead. */
 function note<T>(problems: Problem[], remedy: string, work: () => T): T | undefined {

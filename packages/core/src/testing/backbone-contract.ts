@@ -100,26 +100,24 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
         check(count(1) > 2 * count(0.5), `${count(0.5)} parameters at half its width, ${count(1)} at its own.`);
       },
     },
-    ...(backbone.levels ?? []).map(({ stride, endPoint }, index) => ({
-      name: `${name} has features at a stride of ${stride}: ${endPoint}`,
+    {
+      name: `${name} has the features that its levels name, each stride twice the one before`,
       async run() {
-        const sizes = [96, 128].map((size) => {
-          const { nodes, endPoints } = build({ pictureSize: [size, 96] });
-          return nodes.find((node) => node.name === endPoints[endPoint])?.shape;
-        });
-        const [small, large] = sizes;
-        check(small !== undefined, `${endPoint} is no end point.`);
-        check(
-          index === 0 || stride === 2 * backbone.levels![index - 1]!.stride,
-          `${stride} does not follow its stride.`,
-        );
-        const [expected, found] = [[small[0]! + 32 / stride, ...small.slice(1)], large!];
-        check(
-          formatShape(found) === formatShape(expected),
-          `Pictures of 96 and 128 rows have features of ${formatShape(small)} and ${formatShape(found)}.`,
-        );
+        const levels = backbone.levels ?? [];
+        const graphs = levels.length > 0 ? [96, 128].map((rows) => build({ pictureSize: [rows, 96] })) : [];
+        for (const [index, { stride, endPoint }] of levels.entries()) {
+          const [small, large] = graphs.map(
+            ({ nodes, endPoints }) => nodes.find((node) => node.name === endPoints[endPoint])?.shape,
+          );
+          check(small !== undefined && large !== undefined, `${endPoint} is no end point.`);
+          check(index === 0 || stride === 2 * levels[index - 1]!.stride, `${stride} does not follow its stride.`);
+          check(
+            formatShape(large) === formatShape([small[0]! + 32 / stride, ...small.slice(1)]),
+            `${endPoint} is ${formatShape(small)} for 96 rows and ${formatShape(large)} for 128: its stride is not ${stride}.`,
+          );
+        }
       },
-    })),
+    },
     ...(backbone.denseLayers ?? []).map(({ name: layer, kernel, channels }) => ({
       name: `${name} has the dense layer ${layer} in its classifier`,
       async run() {
