@@ -5,9 +5,6 @@ import { settings } from './report.js';
 
 const { name, device } = settings.engine ?? { name: 'onnx', device: 'cpu' };
 
-// TensorFlow reads it when it is loaded.
-process.env.TF_NUM_INTRAOP_THREADS = String(settings.threads);
-
 /** The engine that the process was told to use, and how. */
 export const engine: Engine = resolve(createContainer([engineOnnx, engineTfjs]), ENGINE, name);
 export const where: SessionOptions = { device, threads: settings.threads };

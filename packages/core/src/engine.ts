@@ -121,7 +121,7 @@ export type MemoryUse = (examples: number) => number;
 
 /** Where a session runs. */
 export interface SessionOptions {
-  /** One of the engine's `devices`. Default: the first. */
+  /** One of the engine's `devices`. Default: the first, or the first that works here where the engine can tell. */
   readonly device?: string;
   /** Threads of one operation. Default: as many as there are cores. */
   readonly threads?: number;

@@ -22,15 +22,16 @@ export interface Backends {
   readonly names: readonly string[];
   /**
    * Loads TensorFlow.js for one of them, or for the first that can be loaded.
+   * @param threads of one operation, where the backend has several
    * @returns it, and what makes the backend the one that computes
-   * @throws EngineError `engine/device` with what is lacking
+   * @throws EngineError `engine/device` with what is lacking, `engine/threads` where it runs with others already
    */
-  load(name: string | undefined): Promise<{ readonly tf: Tfjs; activate(): Promise<void> }>;
+  load(name: string | undefined, threads?: number): Promise<{ readonly tf: Tfjs; activate(): Promise<void> }>;
   probe?(): Promise<EngineReport>;
 }
 
 export function createEngine(backends: Backends, budgets = defaultBudgets): Engine {
-  async function parts(graph: Graph, { device }: SessionOptions): Promise<SessionParts> {
+  async function parts(graph: Graph, { device, threads }: SessionOptions): Promise<SessionParts> {
     if (device !== undefined && !backends.names.includes(device)) {
       throw new UsageError(
         'usage/device',
@@ -38,7 +39,7 @@ export function createEngine(backends: Backends, budgets = defaultBudgets): Engi
       );
     }
     try {
-      const { tf, activate } = await backends.load(device);
+      const { tf, activate } = await backends.load(device, threads);
       await activate();
       const store = new VariableStore(graph, slimLayout, (array) => ({ array }));
       return { graph, tf, store, tensors: new VariableTensors(tf, store), budgets, activate };

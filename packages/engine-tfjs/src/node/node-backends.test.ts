@@ -97,6 +97,14 @@ it('takes the best that works where none is named, and tells of all', async () =
   expect(devices.map(({ device }) => device)).toEqual(['node-gpu', 'node', 'cpu', 'wasm', 'webgl']);
 });
 
+it('gives TensorFlow its threads when it is loaded, and refuses others later', async () => {
+  await installed('tfjs-node', `${computing(right, false)} exports.threads = process.env.TF_NUM_INTRAOP_THREADS;`);
+  const backends = createNodeBackends('22.0.0');
+  expect((await backends.load('node', 3)).tf).toMatchObject({ threads: '3' });
+  expect((await backends.load('node')).tf).toMatchObject({ threads: '3' });
+  await expect(backends.load('node', 2)).rejects.toMatchObject({ code: 'engine/threads' });
+});
+
 it('computes without tfjs-node on a Node that is too new for it', async () => {
   await installed('tfjs-node', computing(right, false));
   const { tf, activate } = await createNodeBackends('24.1.0').load(undefined);

@@ -76,6 +76,8 @@ function refusal(reports: readonly DeviceReport[]): EngineError {
  * @param nodeVersion Node's own, without the `v`
  */
 export function createNodeBackends(nodeVersion: string = process.versions.node): Backends {
+  /** The threads that TensorFlow was loaded for. */
+  const loadedFor = new Map<BackendName, number | undefined>();
   const tried = new Map<BackendName, Promise<readonly Lack[]>>();
 
   async function report(device: BackendName): Promise<DeviceReport> {
@@ -94,10 +96,26 @@ export function createNodeBackends(nodeVersion: string = process.versions.node):
     throw refusal(reports);
   }
 
+  /** TensorFlow reads how many threads it may use when it is loaded; all other backends have one. */
+  function setThreads(backend: BackendName, threads: number | undefined): void {
+    if (nameInTfjs(backend) !== 'tensorflow') return;
+    if (!loadedFor.has(backend)) {
+      loadedFor.set(backend, threads);
+      if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+    } else if (threads !== undefined && threads !== loadedFor.get(backend)) {
+      const before = loadedFor.get(backend) ?? 'as many threads as there are cores';
+      throw new EngineError(
+        'engine/threads',
+        `TensorFlow runs with ${before} in this process, and cannot change to ${threads}. Give the first session its number.`,
+      );
+    }
+  }
+
   return {
     names,
-    async load(name) {
+    async load(name, threads) {
       const backend = await choose(name as BackendName | undefined);
+      setThreads(backend, threads);
       // TensorFlow tells of its optimizations and missing GPUs on standard error otherwise; what fails is thrown.
       process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
       const require = createRequire(import.meta.url);
