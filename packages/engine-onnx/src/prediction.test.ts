@@ -19,8 +19,9 @@ it('computes auxiliary outputs in training, and in use only where they are asked
   const plan = { graph, layouts: new Layouts(graph), blockSize: 1, budgets, trains: false };
   const read = (names: readonly string[]) => {
     const segments = writePrediction(plan, names);
-    const weights = segments.flatMap(({ variables, arrangements }) => [
+    const weights = segments.flatMap(({ variables, constants, arrangements }) => [
       ...variables,
+      ...constants,
       ...[...arrangements.values()].map((one) => one.weights),
     ]);
     return new Set(weights.filter((name) => name.endsWith('weights')));
