@@ -28,6 +28,8 @@ describe('what is installed is found', () => {
     expect(found[0]!.brings.checkpointFormats).toEqual(['slim-v1', 'slim-v2']);
     expect(found[1]!.brings.backbones).toContain('vgg_16');
     expect(found[1]!.brings.checkpointFormats).toEqual([]);
+    const fcn = await graft(['plugins', '--json'], { cwd: await project('seg-fcn') });
+    expect(JSON.parse(fcn.stdout)[0].brings.segmenters).toEqual(['fcn_32s', 'fcn_16s', 'fcn_8s']);
   });
   it('in a project without any there is nothing', async () => {
     const cwd = await project();

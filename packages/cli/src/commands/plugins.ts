@@ -9,6 +9,7 @@ import {
   EXPORTER,
   PICTURE_READER,
   registry,
+  SEGMENTER,
   type Token,
 } from '@graftjs/core';
 import type { Command } from 'commander';
@@ -34,6 +35,7 @@ export function addPlugins(program: Command): void {
           from,
           brings: {
             backbones: namesOf(container, BACKBONE),
+            segmenters: namesOf(container, SEGMENTER),
             datasets: namesOf(container, DATASET),
             checkpointFormats: namesOf(container, CHECKPOINT_FORMAT),
             engines: namesOf(container, ENGINE),
