@@ -302,7 +302,7 @@ describe('what is wrong is told before anything is written', () => {
 
 it('a run that does not fit into memory is refused before it starts', async () => {
   const folder = `${await temporaryFolder()}/run`;
-  const options = { files, folder, availableMemory: 40e6 };
+  const options = { files, folder, availableMemory: 30e6 };
   await expect(finetune(tinyConfig, tinyContainer(), options)).rejects.toMatchObject({ code: 'run/memory' });
   await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
   await finetune(tinyConfig, tinyContainer(), { ...options, availableMemory: 4e9 });
