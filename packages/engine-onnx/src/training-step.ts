@@ -1,6 +1,7 @@
 import { type BatchResult, type DropoutNode, elementCount, type Shape } from '@graftjs/core';
 import { createPauses, cut, dropoutMask, type TrainedVariables } from '@graftjs/core/engine-kit';
 import { batchExamples, engineDims, examplesBefore, nameSoFar, valueName } from '@graftjs/onnx';
+import { transpose } from './arranged-weights.js';
 import { Block, type TensorView } from './block.js';
 import type { Run } from './executor.js';
 import { groupSize } from './memory.js';
@@ -25,6 +26,19 @@ interface StepBatch {
 interface Losses {
   readonly own: Block<Float32Array>;
   readonly auxiliary: Block<Float32Array>;
+}
+
+/** The mask of a dropout, laid out as the runtime has the value that it drops from: pictures with their channels first. */
+function maskOf({ keep, shape }: DropoutNode, seed: number, layer: number, first: number, count: number): Float32Array {
+  const [size, channels] = [elementCount(shape), shape.at(-1)!];
+  const mask = dropoutMask(keep, seed, layer, first, count, size);
+  if (channels === size) return mask;
+  const turned = new Float32Array(mask.length);
+  for (let from = 0; from < mask.length; from += size) {
+    const to = from + size;
+    transpose(mask.subarray(from, to), [size / channels, channels], turned.subarray(from, to));
+  }
+  return turned;
 }
 
 /** A training step without the optimizer, loaded. */
@@ -102,7 +116,7 @@ export async function loadStep(
         for (const name of adds) feeds[nameSoFar(name)] = fetches[name]!;
         for (const [name, node] of step.masks) {
           const layer = dropouts.indexOf(node);
-          const mask = dropoutMask(node.keep, batch.seed, layer, first, to - from, elementCount(node.shape));
+          const mask = maskOf(node, batch.seed, layer, first, to - from);
           feeds[name] = { block: new Block(mask), from: 0, dims: engineDims(node.shape, to - from) };
         }
         for (const name of step.trained) {

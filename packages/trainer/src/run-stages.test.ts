@@ -87,6 +87,43 @@ it.each(['tiny_coarse', 'tiny_fine'])('goes on bit for bit after a stop in %s', 
   }
 });
 
+async function stepLosses(folder: string): Promise<number[]> {
+  const lines = (await readFile(`${folder}/metrics.jsonl`, 'utf8')).trimEnd().split('\n');
+  const steps = lines.map((line) => JSON.parse(line) as { type: string; loss: number });
+  return steps.filter(({ type }) => type === 'step').map(({ loss }) => loss);
+}
+
+it('goes on on another engine, and so do the stages after, as near to the end of one that stayed as rounding allows', async () => {
+  const whole = `${await temporaryFolder()}/run`;
+  await finetuneStages(config, stages, tinyMaskContainer(), { files, folder: whole });
+  const folder = `${await temporaryFolder()}/run`;
+  const onEvent = (event: RunEvent) => event.type === 'step' && event.step === 4 && stop.abort();
+  let stop = new AbortController();
+  const begun = finetuneStages(config, stages, tinyMaskContainer(), { files, folder, onEvent, signal: stop.signal });
+  await expect(begun).rejects.toMatchObject({ code: 'run/aborted' });
+  const plan = await readFile(`${folder}/stages.json`, 'utf8');
+  const nowhere = resume(folder, tinyMaskContainer(), { files, engine: { name: 'tfjs', device: 'abacus' } });
+  await expect(nowhere).rejects.toMatchObject({ code: 'usage/device' });
+  expect(await readFile(`${folder}/stages.json`, 'utf8')).toBe(plan);
+
+  // It is stopped again in the same stage: what comes after it knows of the move by the plan alone.
+  stop = new AbortController();
+  const engine = { name: 'tfjs', device: 'cpu' };
+  const stopAtOnce = (event: RunEvent) => event.type === 'step' && stop.abort();
+  const moved = resume(folder, tinyMaskContainer(), { files, engine, onEvent: stopAtOnce, signal: stop.signal });
+  await expect(moved).rejects.toMatchObject({ code: 'run/aborted' });
+  await resume(folder, tinyMaskContainer(), { files });
+  for (const stage of ['tiny_coarse', 'tiny_fine']) {
+    const record = JSON.parse(await readFile(`${folder}/${stage}/config.json`, 'utf8'));
+    expect(record.engine, stage).toEqual(engine);
+    const expected = await stepLosses(`${whole}/${stage}`);
+    const found = await stepLosses(`${folder}/${stage}`);
+    expect(found).toHaveLength(expected.length);
+    for (const [index, loss] of found.entries())
+      expect(Math.abs(loss / expected[index]! - 1), `${stage}, step ${index + 1}`).toBeLessThan(2e-3);
+  }
+});
+
 it.each([
   ['usage/stages', /The stages are tiny_fine, tiny_coarse.*tiny_fine the last/, ['tiny_fine', 'tiny_coarse']],
   ['usage/stages', /The stages are tiny_fine, tiny_fine/, ['tiny_fine', 'tiny_fine']],

@@ -16,6 +16,7 @@ import {
   voidLabel,
 } from '@graftjs/core';
 import engineOnnx from '@graftjs/engine-onnx';
+import engineTfjs from '@graftjs/engine-tfjs';
 import { createRandom } from '../src/random.js';
 import type { RunConfigInput } from '../src/run-config.js';
 import { tinyNet } from './tiny.js';
@@ -88,7 +89,7 @@ export function maskSet(name: string, splits: () => Readonly<Record<string, Mask
   };
 }
 
-/** The tiny segmenters, `rectangles` and further data sets, the ONNX engine and TensorFlow's checkpoints. */
+/** The tiny segmenters, `rectangles` and further data sets, both engines and TensorFlow's checkpoints. */
 export function tinyMaskContainer(...others: readonly MaskDataset[]): Container {
   const rectangles = maskSet('rectangles', () => ({ train: rectanglesSplit(20, 0), test: rectanglesSplit(6, 1000) }));
   const tiny = definePlugin({
@@ -101,7 +102,7 @@ export function tinyMaskContainer(...others: readonly MaskDataset[]): Container 
       for (const dataset of [rectangles, ...others]) container.register(DATASET, { useValue: dataset });
     },
   });
-  return createContainer([tiny, ckptSlim, engineOnnx]);
+  return createContainer([tiny, ckptSlim, engineOnnx, engineTfjs]);
 }
 
 export const tinyMaskConfig = {

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Evaluation, RunResult } from '@graftjs/trainer';
+import { formulaPicture } from '@graftjs/core/testing';
+import type { Evaluation, Prediction, RunResult } from '@graftjs/trainer';
+import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { graft, graftInterrupted, oracles, temporaryFolder, writeCifar10 } from '../../test/graft.js';
 
@@ -29,6 +31,35 @@ it('a run begins on TensorFlow.js, goes on on ONNX Runtime, and is evaluated on 
   const evaluation = JSON.parse(evaluated.stdout) as Evaluation;
   expect(evaluation.loss).toBeCloseTo(metrics.loss, 5);
   expect(evaluation.top1).toBe(metrics.top1);
+
+  const picture = join(folder, 'picture.png');
+  await writeFile(
+    picture,
+    await sharp(formulaPicture('a picture', 32, 32), { raw: { height: 32, width: 32, channels: 3 } })
+      .png()
+      .toBuffer(),
+  );
+  const predictions: number[][] = [];
+  for (const engine of [['onnx'], ['tfjs', '--backend', 'wasm']]) {
+    const { stdout, stderr } = await graft(['predict', run, picture, '--top', '10', '--json', '--engine', ...engine]);
+    expect(stderr).toBe('');
+    const [{ predictions: found }] = JSON.parse(stdout) as [{ predictions: Prediction[] }];
+    predictions.push([...found].sort((a, b) => a.index - b.index).map(({ probability }) => probability));
+  }
+  for (const [index, probability] of predictions[1]!.entries())
+    expect(probability).toBeCloseTo(predictions[0]![index]!, 5);
+  const exported = await graft([
+    'export',
+    run,
+    '--out',
+    join(folder, 'model.onnx'),
+    '--engine',
+    'tfjs',
+    '--backend',
+    'wasm',
+    '--json',
+  ]);
+  expect((JSON.parse(exported.stdout) as { difference: number }).difference).toBeLessThan(1e-5);
   expect(await engineOf()).toEqual({ name: 'onnx' });
 });
 

@@ -226,7 +226,7 @@ describe('wrong usage', () => {
     [['--exclude', 'vgg_a/fc8'], /--exclude, --ignore-missing and --names/],
     [['--epochs', '0'], /--epochs.*'0'.*a whole number from 1 on/],
     [['--batch-size', 'many'], /--batch-size.*'many'/],
-    [['--learning-rate', '-1'], /--learning-rate.*'-1'.*a number above 0/],
+    [['--learning-rate', '-1'], /--learning-rate.*'-1'.*numbers above 0/],
     [['--dropout', '1'], /--dropout.*'1'.*from 0 to below 1/],
     [['--seed', '4294967296'], /--seed.*from 0 to 4294967295/],
     [['--clip-norm', '0'], /--clip-norm.*'0'.*a number above 0/],

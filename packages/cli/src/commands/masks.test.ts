@@ -147,6 +147,23 @@ describe('a run that tells the class of each pixel', () => {
     expect(found).toEqual(decode(await readFile(join(masks, 'x.png'))).data);
   });
 
+  it('is evaluated, predicts and is exported on another engine', async () => {
+    const engine = ['--engine', 'tfjs', '--backend', 'wasm'];
+    const own = parse<Evaluated>((await graft(['evaluate', run, '--json'])).stdout);
+    const other = await graft(['evaluate', run, '--json', ...engine]);
+    expect(other.status, other.stderr).toBe(0);
+    const { meanIou, confusion } = parse<Evaluated>(other.stdout);
+    expect([meanIou, confusion]).toEqual([own.meanIou, own.confusion]);
+    const out = await temporaryFolder();
+    const predicted = await graft(['predict', run, pictures()[0]!, '--out', out, ...engine]);
+    expect(predicted.status, predicted.stderr).toBe(0);
+    const ownFolder = await temporaryFolder();
+    await graft(['predict', run, pictures()[0]!, '--out', ownFolder]);
+    expect(decode(await readFile(join(out, 'x.png')))).toEqual(decode(await readFile(join(ownFolder, 'x.png'))));
+    const exported = await graft(['export', run, '--out', join(out, 'streets.onnx'), ...engine]);
+    expect(exported.stdout, exported.stderr).toMatch(/on 2 pictures: the classes of pixels are the same[.,]/);
+  });
+
   it('refuses options of the other kind', async () => {
     const top = await graft(['predict', run, pictures()[0]!, '--top', '2']);
     expect(top).toMatchObject({

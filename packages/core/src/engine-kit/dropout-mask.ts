@@ -9,10 +9,11 @@ function mix(value: number): number {
 /**
  * The mask of a dropout for some examples of a batch: `1 / keep` with probability `keep`, else 0. An element's draw
  * depends on the seed, the dropout and the example's place in the batch alone, so that it stays the same however the
- * batch is cut into pieces.
+ * batch is cut into pieces, and with every engine.
  * @param layer which dropout of the graph this is
  * @param first the place of the first example in the batch
  * @param size elements of one example
+ * @returns `count` examples in TF-Slim's layout, pictures as `[height, width, channels]`
  */
 export function dropoutMask(
   keep: number,

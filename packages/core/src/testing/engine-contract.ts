@@ -1,5 +1,6 @@
 import { elementCount } from '../dtype.js';
 import type { Engine } from '../engine.js';
+import { dropoutMask } from '../engine-kit/dropout-mask.js';
 import type { Graph } from '../graph.js';
 import { batchNormLaws } from './batch-norm-laws.js';
 import { type ContractCase, check, checkClose, checkFails } from './contract.js';
@@ -210,6 +211,22 @@ const laws: Readonly<Record<string, (engine: Engine) => Promise<void>>> = {
     const used = await session.predict(ones.subarray(0, elements), 1);
     checkClose([...used.values()][0]!, new Float32Array(classes).fill(elements), 1e-6, 'the logits in use');
     await session.close();
+  },
+  'drops the elements of pictures that every engine drops by this seed': async (engine) => {
+    const keep = 0.7;
+    const graph = network((g, x) => g.dropout(x, { name: 'd', keep }));
+    const session = await training(engine, graph);
+    const inputs = exampleInputs(graph, labels.length) as Float32Array;
+    const { logits } = await session.accumulate({ inputs, labels, seed: 3 });
+    await session.close();
+    const one = elementCount(graph.input.shape);
+    const mask = dropoutMask(keep, 3, 0, 0, labels.length, one);
+    const resting = network((_, x) => x);
+    const expected = Array.from(labels, (_, index) => {
+      const dropped = inputs.map((value, at) => value * mask[at]!).subarray(index * one, (index + 1) * one);
+      return [...evaluateGraph(resting, variablesOf(resting), dropped).get(resting.output)!];
+    });
+    checkClose(logits, expected.flat(), tolerance, 'the logits');
   },
   'refuses inputs, labels and names that do not fit': async (engine) => {
     const session = await training(engine, simple);
