@@ -33,13 +33,21 @@ function* places(): Generator<string> {
   yield pathToFileURL(join(process.cwd(), 'package.json')).href;
 }
 
-/** The packages of a backend, all from one place, since they have to share one TensorFlow.js; undefined where one is missing. */
+/** Whether packages, by their main files, compute with one and the same TensorFlow.js. */
+function shareTfjs(paths: readonly string[]): boolean {
+  const [first, ...others] = paths.map((path) => createRequire(path).resolve('@tensorflow/tfjs-core'));
+  return others.every((core) => core === first);
+}
+
+/** The packages of a backend, which have to share one TensorFlow.js; undefined where one is missing. */
 export function findPackages(backend: BackendName): FoundPackages | undefined {
   const names = packagesOf[backend];
   for (const place of places()) {
     const require = createRequire(place);
     try {
       const paths = names.map((name) => require.resolve(name));
+      // With NODE_PATH one can be found here and another anywhere.
+      if (names.length > 1 && !shareTfjs(paths)) continue;
       const name = names.at(-1)!;
       const { version } = require(`${name}/package.json`) as { version: string };
       return { paths, title: `${name} ${version}` };
