@@ -21,7 +21,7 @@ export interface PredictionSegment extends Segment {
 }
 
 /** The most bytes of weights that a graph holds itself: while it is loaded they are in memory several times, and protobuf has its limit at 2 GiB. */
-const constantBytes = 2 ** 30;
+const constantBytes = 500e6;
 
 /** The name of an output in TF-Slim's layout. */
 const outputName = (node: string): string => `${node}:out`;
