@@ -1,5 +1,5 @@
 import { EngineError } from '@graftjs/core';
-import { threadFlags } from '@graftjs/core/node';
+import { threadEnvironment } from '@graftjs/core/node';
 import { Piscina } from 'piscina';
 import type { Block, TensorView } from './block.js';
 import type { Executor } from './executor.js';
@@ -13,7 +13,7 @@ const program = new URL('../dist/worker.js', import.meta.url).href;
  * and back; they are not copied. The thread starts with the first call and does not keep the process from ending.
  */
 export function executeInWorker(): Executor {
-  const pool = new Piscina({ filename: program, minThreads: 1, maxThreads: 1, execArgv: [...threadFlags] });
+  const pool = new Piscina({ filename: program, minThreads: 1, maxThreads: 1, env: threadEnvironment() });
 
   /**
    * @param blocks whose arrays the message has

@@ -1,3 +1,3 @@
 export { type DiscoveredPlugin, type DiscoveryOptions, discoverPlugins } from './discover-plugins.js';
 export { nodeFileSystem } from './file-system.js';
-export { threadFlags } from './thread-flags.js';
+export { threadEnvironment } from './thread-environment.js';

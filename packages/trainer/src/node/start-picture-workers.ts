@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type MaskedPicture, type Picture, RunError, UsageError } from '@graftjs/core';
-import { threadFlags } from '@graftjs/core/node';
+import { threadEnvironment } from '@graftjs/core/node';
 import { Piscina } from 'piscina';
 import type { PictureJob, PictureWorkers } from '../picture-workers.js';
 import { type ErrorMessage, fromErrorMessage } from './error-message.js';
@@ -30,7 +30,7 @@ export function startPictureWorkers(count = Math.min(availableParallelism(), mos
     filename: new URL('./picture-thread.js', import.meta.url).href,
     minThreads: 0,
     maxThreads: count,
-    execArgv: [...process.execArgv, ...threadFlags],
+    env: threadEnvironment(),
     idleTimeout: Number.POSITIVE_INFINITY,
     // A thread that waits in Atomics could not decode anything.
     atomics: 'disabled',
