@@ -30,7 +30,7 @@ const bytesOf = (shapes: Iterable<Shape>): number => {
  * them where a normalization uses the statistics of the batch.
  */
 export function groupSize(graph: Graph, segments: readonly StepSegment[], budget: number): number {
-  if (segments.some(({ forward }) => forward && forward.statistics.gives.size > 0)) return Number.POSITIVE_INFINITY;
+  if (segments.some(({ forward }) => forward?.join)) return Number.POSITIVE_INFINITY;
   const bytes = keptBytes(graph, segments);
   return bytes === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(budget / bytes));
 }

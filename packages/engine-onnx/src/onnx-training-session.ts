@@ -15,7 +15,7 @@ export async function createTrainingSession(parts: SessionParts, training: Train
   const segments = writeStepGraphs(parts, training);
   const names = trainedBy(graph, segments, training);
   const variables = new TrainedVariables(graph, store, training, names);
-  const statistics = new OwnStatistics(ownStatisticsOf(graph, training), store);
+  const statistics = new OwnStatistics(parts, ownStatisticsOf(graph, training));
   const step = await loadStep(parts, segments, variables, statistics);
   const logitsShape = logitsOf(graph);
   const session = createSession(parts);

@@ -1,71 +1,113 @@
 import { type BatchNormNode, elementCount, moveAverage } from '@graftjs/core';
-import type { TrainedVariables, VariableStore } from '@graftjs/core/engine-kit';
-import { nameSoFar, statisticsNames } from '@graftjs/onnx';
+import type { TrainedVariables } from '@graftjs/core/engine-kit';
+import { batchExamples, batchValueNames, type JoinGraph, pieceShares } from '@graftjs/onnx';
 import { Block, type TensorView } from './block.js';
-import { type StepGraph, stepNames } from './step-graphs.js';
+import type { Run } from './executor.js';
+import { type SessionParts, variableFeeds } from './session-parts.js';
+import type { StepGraph } from './step-graphs.js';
 
-interface OwnStatistic {
-  readonly node: BatchNormNode;
-  readonly mean: Block<Float32Array>;
-  /** Sums of squared differences from the mean. */
-  readonly squares: Block<Float32Array>;
-  /** The gradients of beta and of gamma. */
-  readonly sum: Block<Float32Array>;
-  readonly product: Block<Float32Array>;
-}
+type Views = Record<string, TensorView>;
 
-/** What is summed up over a batch for the normalizations that use its own statistics. */
+/** The first and the last example of a piece, the latter not included. */
+type Piece = readonly [from: number, to: number];
+
+/**
+ * What is found over a batch for the normalizations that use its own statistics: the pieces of a stage give their parts, a row
+ * each, and once all have run, a graph joins these.
+ */
 export class OwnStatistics {
-  readonly #store: VariableStore;
-  readonly #all: ReadonlyMap<string, OwnStatistic>;
+  readonly #parts: SessionParts;
+  readonly #nodes: readonly BatchNormNode[];
+  readonly #models = new Map<JoinGraph, number>();
+  /** Where the values of the batch are, by their names, and how many channels they have. */
+  readonly #places = new Map<string, { readonly from: number; readonly channels: number }>();
+  readonly #values: Block<Float32Array>;
+  /** Those of the pieces of a stage. */
+  #rows = new Block(new Float32Array());
 
-  constructor(nodes: readonly BatchNormNode[], store: VariableStore) {
-    this.#store = store;
-    const parts = (node: BatchNormNode): OwnStatistic => {
-      const room = () => new Block(new Float32Array(node.shape.at(-1)!));
-      return { node, mean: room(), squares: room(), sum: room(), product: room() };
-    };
-    this.#all = new Map(nodes.map((node) => [node.name, parts(node)]));
+  constructor(parts: SessionParts, nodes: readonly BatchNormNode[]) {
+    this.#parts = parts;
+    this.#nodes = nodes;
+    let size = 0;
+    for (const { name, shape } of nodes) {
+      const channels = shape.at(-1)!;
+      for (const value of Object.values(batchValueNames(name))) {
+        this.#places.set(value, { from: size, channels });
+        size += channels;
+      }
+    }
+    this.#values = new Block(new Float32Array(size));
   }
 
-  /** Forgets the batch before. */
-  begin(): void {
-    for (const { mean, squares, sum, product } of this.#all.values())
-      for (const { array } of [mean, squares, sum, product]) array.fill(0);
+  /** Has the executor load what joins the parts of these steps. */
+  async load(steps: readonly StepGraph[]): Promise<void> {
+    const { executor, graph, options } = this.#parts;
+    for (const { join } of steps)
+      if (join)
+        this.#models.set(join, await executor.load(join.bytes, `the batch statistics of ${graph.name}`, options));
   }
 
-  /** What a graph takes and gives of it, by the names that it has there. */
-  views({ statistics, sums }: StepGraph): { feeds: Record<string, TensorView>; fetches: Record<string, TensorView> } {
-    const feeds: Record<string, TensorView> = {};
-    const fetches: Record<string, TensorView> = {};
-    const view = (block: Block): TensorView => ({ block, from: 0, dims: [block.array.length] });
-    const add = (name: string, block: Block) => {
-      feeds[nameSoFar(name)] = view(block);
-      fetches[name] = view(block);
+  async close(): Promise<void> {
+    for (const model of this.#models.values()) await this.#parts.executor.release(model);
+  }
+
+  #view(name: string): TensorView {
+    const { from, channels } = this.#places.get(name)!;
+    return { block: this.#values, from, dims: [channels] };
+  }
+
+  #views(names: Iterable<string>): Views {
+    return Object.fromEntries(Array.from(names, (name) => [name, this.#view(name)]));
+  }
+
+  /** What a graph takes of the batch. */
+  feeds({ batchValues }: StepGraph): Views {
+    return this.#views(batchValues);
+  }
+
+  /** Where one of so many pieces writes its parts, by the names that the graph gives them. */
+  fetches({ join }: StepGraph, index: number, pieces: number): Views {
+    if (!join) return {};
+    const views = Object.entries(this.#rowsOf(join, pieces)).map(
+      ([
+        name,
+        {
+          block,
+          from,
+          dims: [, channels],
+        },
+      ]) => {
+        return [name, { block, from: from + index * channels!, dims: [channels!] }];
+      },
+    );
+    return Object.fromEntries(views);
+  }
+
+  #rowsOf(join: JoinGraph, pieces: number): Views {
+    const size = pieces * [...join.pieces.values()].reduce((sum, channels) => sum + channels, 0);
+    if (this.#rows.array.length < size) this.#rows = new Block(new Float32Array(size));
+    let from = 0;
+    const views: Views = {};
+    for (const [name, channels] of join.pieces) {
+      views[name] = { block: this.#rows, from, dims: [pieces, channels] };
+      from += pieces * channels;
+    }
+    return views;
+  }
+
+  /** The run that joins what these pieces of the batch have given, if the graph gives something. */
+  join({ join }: StepGraph, pieces: readonly Piece[]): Run[] {
+    if (!join) return [];
+    const examples = pieces.at(-1)![1];
+    const shares = Float32Array.from(pieces, ([from, to]) => (to - from) / examples);
+    const feeds = {
+      ...this.#rowsOf(join, pieces.length),
+      ...this.#views(join.takes),
+      ...variableFeeds(this.#parts, { variables: join.variables, arrangements: new Map() }),
+      [pieceShares]: { block: new Block(shares), from: 0, dims: [pieces.length, 1] },
+      [batchExamples]: { block: new Block(Float32Array.of(examples)), from: 0, dims: [] },
     };
-    for (const name of statistics.takes) {
-      const { mean, squares } = this.#all.get(name)!;
-      const names = statisticsNames(name);
-      Object.assign(feeds, { [names.mean]: view(mean), [names.squares]: view(squares) });
-    }
-    for (const name of statistics.gives) {
-      const { mean, squares } = this.#all.get(name)!;
-      const names = statisticsNames(name);
-      add(names.mean, mean);
-      add(names.squares, squares);
-    }
-    for (const name of sums.takes) {
-      const { sum, product } = this.#all.get(name)!;
-      const names = stepNames.sums(name);
-      Object.assign(feeds, { [names.sum]: view(sum), [names.product]: view(product) });
-    }
-    for (const name of sums.gives) {
-      const { sum, product } = this.#all.get(name)!;
-      const names = stepNames.sums(name);
-      add(names.sum, sum);
-      add(names.product, product);
-    }
-    return { feeds, fetches };
+    return [{ model: this.#models.get(join)!, feeds, fetches: this.#views(join.gives) }];
   }
 
   /**
@@ -73,16 +115,21 @@ export class OwnStatistics {
    * do with each step.
    */
   end(examples: number, variables: TrainedVariables): void {
-    for (const { node, mean, squares, sum, product } of this.#all.values()) {
-      const { gamma, beta, movingMean, movingVariance, shape, decay } = node;
+    const { store } = this.#parts;
+    const value = (name: string) => {
+      const { from, channels } = this.#places.get(name)!;
+      return this.#values.array.subarray(from, from + channels);
+    };
+    for (const { name, gamma, beta, movingMean, movingVariance, shape, decay } of this.#nodes) {
+      const { mean, variance, sum, product } = batchValueNames(name);
       const values = examples * elementCount(shape.slice(0, -1));
-      variables.addGradient(beta, sum.array);
-      if (gamma !== undefined) variables.addGradient(gamma, product.array);
-      moveAverage(this.#store.array(movingMean), mean.array, decay);
+      variables.addGradient(beta, value(sum));
+      if (gamma !== undefined) variables.addGradient(gamma, value(product));
+      moveAverage(store.array(movingMean), value(mean), decay);
       // One value alone has no variance that could be corrected.
-      moveAverage(this.#store.array(movingVariance), squares.array, decay, 1 / Math.max(1, values - 1));
-      this.#store.changed(movingMean);
-      this.#store.changed(movingVariance);
+      moveAverage(store.array(movingVariance), value(variance), decay, values / Math.max(1, values - 1));
+      store.changed(movingMean);
+      store.changed(movingVariance);
     }
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type BatchNormNode,
   type DropoutNode,
   elementCount,
   type Graph,
@@ -11,14 +12,18 @@ import {
 import { logitsOf, nodesThatLearn, ownStatisticsOf } from '@graftjs/core/engine-kit';
 import {
   type Arrangements,
+  batchValueNames,
   type GradientContext,
-  type GradientSums,
   GraphWriter,
   gradientThroughStatistics,
+  type JoinGraph,
+  joinStatistics,
+  joinSums,
   type Layouts,
   type Lowering,
   lowerings,
   nameSoFar,
+  pieceValueNames,
   valueName,
 } from '@graftjs/onnx';
 import { cutIntoSegments, type Segment } from './segments.js';
@@ -36,8 +41,6 @@ export const stepNames = {
   gradient: (name: string) => `${name}:gradient`,
   /** That of a normalization by the batch's own statistics, for the segment that computed its input. */
   gradientAbove: (name: string) => `${name}:gradient-above`,
-  /** Sums over the gradient of a normalization's value. */
-  sums: (node: string): GradientSums => ({ sum: `${node}:gradients`, product: `${node}:products` }),
 };
 
 /** An ONNX graph of a step, and what it takes and gives besides what is said where it is. */
@@ -64,10 +67,10 @@ export interface StepGraph {
   readonly trained: readonly string[];
   /** Dropouts by the inputs for their masks. */
   readonly masks: ReadonlyMap<string, DropoutNode>;
-  /** Batch normalizations whose own statistics are inputs, and those that it joins its examples to. */
-  readonly statistics: { readonly takes: ReadonlySet<string>; readonly gives: ReadonlySet<string> };
-  /** The same for the sums over the gradients of their values. */
-  readonly sums: { readonly takes: readonly string[]; readonly gives: readonly string[] };
+  /** Values of the whole batch that are inputs, of normalizations by its own statistics. */
+  readonly batchValues: ReadonlySet<string>;
+  /** What joins its parts of such values, once all examples of the batch have been through. */
+  readonly join?: JoinGraph;
 }
 
 /** The graphs that a segment of a network needs for a step. */
@@ -117,8 +120,8 @@ export function trainedBy(
   segments: readonly StepSegment[],
   { trainable }: Pick<TrainingOptions, 'trainable'>,
 ): string[] {
-  const own = new Set(segments.flatMap(({ backward }) => backward?.sums.gives ?? []));
-  const summed = nodes.filter(({ name }) => own.has(name)).flatMap((node) => variablesOf(node));
+  const joined = new Set(segments.flatMap(({ backward }) => backward?.join?.gives ?? []));
+  const summed = nodes.filter(({ name }) => joined.has(batchValueNames(name).sum)).flatMap((node) => variablesOf(node));
   const learnt = segments.flatMap(({ backward }) => backward?.trained ?? []);
   return [...learnt, ...summed.filter((name) => trainable.includes(name))];
 }
@@ -221,12 +224,10 @@ export function writeStepGraphs(
     nodes.some((node) => node.name === name) || (nodes.length === 0 && name === graph.input.name);
 
   function describe(writer: GraphWriter, parts: Partial<StepGraph>): StepGraph {
-    const { taken: values, variables, arrangements, masks } = writer;
-    const statistics = { takes: writer.takenStatistics, gives: writer.givenStatistics };
+    const { taken: values, variables, arrangements, masks, batchValues } = writer;
     const gradients = { takes: new Map(), gives: new Map(), adds: new Set<string>() };
-    const sums = { takes: [], gives: [] };
-    const rest = { variables, arrangements, masks, statistics };
-    return { bytes: writer.onnx.encode(true), values, gives: [], trained: [], gradients, sums, ...rest, ...parts };
+    const rest = { variables, arrangements, masks, batchValues };
+    return { bytes: writer.onnx.encode(true), values, gives: [], trained: [], gradients, ...rest, ...parts };
   }
 
   /**
@@ -238,7 +239,7 @@ export function writeStepGraphs(
     const gradients = new Map(losses);
     const [takes, gives, adds] = [new Map<string, string>(), new Map<string, string>(), new Set<string>()];
     const trained: string[] = [];
-    const sums = { takes: [] as string[], gives: [] as string[] };
+    const summed: BatchNormNode[] = [];
     const input = (name: string, dims: readonly (number | string)[]) => onnx.input(name, 'float32', dims);
     const join = (node: string, dx: string) => {
       const others = gradients.get(node);
@@ -256,10 +257,9 @@ export function writeStepGraphs(
       const gradient = stepNames.gradientAbove(node.name);
       const [before] = node.inputs as [string];
       if (!known.has(gradient) || !computes(segment, before)) continue;
-      sums.takes.push(node.name);
-      const names = stepNames.sums(node.name);
-      for (const name of Object.values(names)) input(name, [node.shape.at(-1)!]);
-      join(before, gradientThroughStatistics(writer, node, take(gradient, node.name), names));
+      const { slope, scale, shift } = batchValueNames(node.name);
+      for (const name of [slope, scale, shift]) writer.batchValue(name, node);
+      join(before, gradientThroughStatistics(writer, node, take(gradient, node.name), { slope, scale, shift }));
     }
     const give = (name: string, node: string, gradient: string) => {
       gives.set(name, node);
@@ -288,13 +288,12 @@ export function writeStepGraphs(
           const part = isMatrix ? value : onnx.add('Reshape', [value, onnx.ints(dims)]);
           setGradient(variable, onnx.add('Add', [soFar(variable), part]));
         },
-        addSums({ name, shape }, found) {
-          sums.gives.push(name);
-          for (const part of ['sum', 'product'] as const) {
-            const sum = stepNames.sums(name)[part];
-            const dims = [shape.at(-1)!];
-            onnx.output(onnx.add('Add', [input(nameSoFar(sum), dims), found[part]]), sum, 'float32', dims);
-          }
+        giveSums(batchNorm, found) {
+          const { name, shape } = batchNorm;
+          summed.push(batchNorm);
+          const names = pieceValueNames(name);
+          for (const part of ['sum', 'product'] as const)
+            onnx.output(found[part], names[part], 'float32', [shape.at(-1)!]);
           if (learns.has(node.inputs[0]!)) give(stepNames.gradientAbove(name), name, dy);
         },
       };
@@ -305,7 +304,7 @@ export function writeStepGraphs(
       if (!computes(segment, name) && learns.has(name)) give(stepNames.gradient(name), name, gradient);
     }
     for (const name of gives.keys()) known.add(name);
-    return { trained, gradients: { takes, gives, adds }, sums };
+    return { trained, gradients: { takes, gives, adds }, ...(summed.length > 0 && { join: joinSums(summed) }) };
   }
 
   const backward = new Map<Segment, StepGraph>();
@@ -333,7 +332,9 @@ export function writeStepGraphs(
     const writer = writerFor(segment, { kept: gives });
     writer.write(segment.nodes);
     for (const name of gives) writer.give(name);
-    for (const node of own.values()) if (computes(segment, node.inputs[0]!)) writer.giveStatistics(node);
-    return { ...segment, forward: describe(writer, { gives }), ...(back && { backward: back }) };
+    const normalized = [...own.values()].filter((node) => computes(segment, node.inputs[0]!));
+    for (const node of normalized) writer.giveStatistics(node);
+    const join = normalized.length > 0 && { join: joinStatistics(normalized) };
+    return { ...segment, forward: describe(writer, { gives, ...join }), ...(back && { backward: back }) };
   });
 }

@@ -1,6 +1,6 @@
 import { type BatchResult, type DropoutNode, elementCount, type Shape } from '@graftjs/core';
 import { createPauses, cut, dropoutMask, type TrainedVariables } from '@graftjs/core/engine-kit';
-import { batchExamples, engineDims, examplesBefore, nameSoFar, valueName } from '@graftjs/onnx';
+import { engineDims, nameSoFar, valueName } from '@graftjs/onnx';
 import { transpose } from './arranged-weights.js';
 import { Block, type TensorView } from './block.js';
 import type { Run } from './executor.js';
@@ -69,6 +69,7 @@ export async function loadStep(
   const models = new Map<StepGraph, number>();
   for (const one of graphs)
     models.set(one, await executor.load(one.bytes, `the training step of ${graph.name}`, options));
+  await statistics.load(graphs);
 
   const { places: rooms, sizes } = roomOf(graph, segments);
   const group = groupSize(graph, segments, budgets.kept);
@@ -88,20 +89,17 @@ export async function loadStep(
 
   /** The runs of one group of a batch: examples `start` to `end`. */
   function* runsOf(batch: StepBatch, losses: Losses, start: number, end: number): Generator<Run> {
-    const scalar = (value: number): TensorView => ({ block: new Block(Float32Array.of(value)), from: 0, dims: [] });
-    const examples = scalar(batch.count);
     for (const { piece, step } of stages) {
-      const own = statistics.views(step);
-      for (const part of cut(end - start, piece)) {
+      const pieces = cut(end - start, piece);
+      const own = statistics.feeds(step);
+      for (const [index, part] of pieces.entries()) {
         const [from, to] = part;
         const first = start + from;
-        const feeds = { ...variableFeeds(parts, step), ...own.feeds };
-        const fetches = { ...own.fetches };
+        const feeds = { ...variableFeeds(parts, step), ...own };
+        const fetches = statistics.fetches(step, index, pieces.length);
         const keep = (views: Record<string, TensorView>, name: string, node: string) => {
           views[name] = keptView(name, node, part);
         };
-        if (step.statistics.takes.size > 0) feeds[batchExamples] = examples;
-        if (step.statistics.gives.size > 0) feeds[examplesBefore] = scalar(first);
         for (const name of step.values) {
           if (name !== graph.input.name) keep(feeds, valueName(name), name);
           else {
@@ -136,6 +134,7 @@ export async function loadStep(
         }
         yield { model: models.get(step)!, feeds, fetches };
       }
+      yield* statistics.join(step, pieces);
     }
   }
 
@@ -143,7 +142,6 @@ export async function loadStep(
     async run(batch) {
       const pause = createPauses();
       for (const { arrangements } of graphs) await arranged.refresh(arrangements, pause);
-      statistics.begin();
       // Each run of the last segment writes its part where its first example is.
       const [own, auxiliary] = [new Block(new Float32Array(batch.count)), new Block(new Float32Array(batch.count))];
       for (const [start, end] of cut(batch.count, group)) {
@@ -157,6 +155,7 @@ export async function loadStep(
     },
     async close() {
       for (const model of models.values()) await executor.release(model);
+      await statistics.close();
     },
   };
 }

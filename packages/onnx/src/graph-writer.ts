@@ -1,14 +1,7 @@
-import {
-  type BatchNormNode,
-  type Conv2dNode,
-  type DropoutNode,
-  elementCount,
-  type Graph,
-  type Node,
-  type Shape,
-} from '@graftjs/core';
+import type { BatchNormNode, Conv2dNode, DropoutNode, Graph, Node, Shape } from '@graftjs/core';
+import { batchValueNames, pieceValueNames } from './batch-statistics.js';
 import type { Layouts } from './layouts.js';
-import { type JoinedStatistics, joinStatistics } from './lower-batch-norm.js';
+import { ownStatistics } from './lower-batch-norm.js';
 import type { Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
@@ -48,18 +41,8 @@ interface WriterOptions {
   readonly recomputed?: ReadonlySet<string>;
 }
 
-/** The batch's own statistics of a normalization, where they leave an ONNX graph or enter it. */
-export const statisticsNames = (node: string): JoinedStatistics => ({
-  mean: `${node}:mean`,
-  squares: `${node}:squares`,
-});
-
 /** The name of an input for what there is of a sum before a graph adds to it. */
 export const nameSoFar = (name: string): string => `${name}-so-far`;
-
-/** Inputs for the number of examples of a batch, and of those before a graph's own: floats. */
-export const batchExamples = 'graft:examples';
-export const examplesBefore = 'graft:examples-before';
 
 /** Names of ONNX values that stand for one value, in two layouts. */
 interface Written {
@@ -81,15 +64,12 @@ export class GraphWriter implements LoweringContext {
   readonly arrangements = new Map<string, Arranging>();
   /** Dropouts whose masks are inputs, by the inputs' names. */
   readonly masks = new Map<string, DropoutNode>();
-  /** Batch normalizations whose statistics this ONNX graph joins its examples to. */
-  readonly givenStatistics = new Set<string>();
-  /** Those whose statistics are inputs. */
-  readonly takenStatistics = new Set<string>();
+  /** Values of the whole batch that are inputs, of normalizations that use its own statistics. */
+  readonly batchValues = new Set<string>();
   readonly #graph: Graph;
   readonly #layouts: Layouts;
   readonly #options: WriterOptions;
   readonly #values = new Map<string, Written>();
-  readonly #statistics = new Map<string, Statistics>();
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #shapes: ReadonlyMap<string, Shape>;
   readonly #variableShapes: ReadonlyMap<string, Shape>;
@@ -197,30 +177,22 @@ export class GraphWriter implements LoweringContext {
   readonly usesBatchStatistics = ({ name }: BatchNormNode): boolean => this.#options.ownStatistics?.has(name) ?? false;
 
   readonly statistics = (node: BatchNormNode): Statistics => {
-    const found = this.#statistics.get(node.name);
-    if (found) return found;
-    this.takenStatistics.add(node.name);
-    const { mean, squares } = statisticsNames(node.name);
-    for (const part of [mean, squares]) this.onnx.input(part, 'float32', [node.shape.at(-1)!]);
-    const statistics = { mean, variance: this.onnx.add('Div', [squares, this.batchValues(node)]) };
-    this.#statistics.set(node.name, statistics);
-    return statistics;
+    const { mean, variance } = batchValueNames(node.name);
+    return { mean: this.batchValue(mean, node), variance: this.batchValue(variance, node) };
   };
 
-  readonly batchValues = ({ shape }: BatchNormNode): string => {
-    const examples = this.onnx.input(batchExamples, 'float32', []);
-    return this.onnx.add('Mul', [examples, this.onnx.floats([elementCount(shape.slice(0, -1))], [])]);
-  };
+  /** A value `[channels]` of the whole batch, by its name. */
+  batchValue(name: string, { shape }: BatchNormNode): string {
+    this.batchValues.add(name);
+    return this.onnx.input(name, 'float32', [shape.at(-1)!]);
+  }
 
-  /** Joins the examples' part to the statistics that a normalization will use, once all of the batch have done so. */
+  /** Gives the examples' part of the statistics that a normalization will use, once all of the batch have done so. */
   giveStatistics(node: BatchNormNode): void {
-    this.givenStatistics.add(node.name);
-    const names = statisticsNames(node.name);
-    const dims = [node.shape.at(-1)!];
-    const before = this.onnx.input(examplesBefore, 'float32', []);
-    const soFar = (name: string) => this.onnx.input(nameSoFar(name), 'float32', dims);
-    const joined = joinStatistics(this, node, { mean: soFar(names.mean), squares: soFar(names.squares) }, before);
-    for (const part of ['mean', 'squares'] as const) this.onnx.output(joined[part], names[part], 'float32', dims);
+    const names = pieceValueNames(node.name);
+    const own = ownStatistics(this, node);
+    for (const part of ['mean', 'variance'] as const)
+      this.onnx.output(own[part], names[part], 'float32', [node.shape.at(-1)!]);
   }
 
   readonly dropoutMask = (node: DropoutNode): string | undefined => {

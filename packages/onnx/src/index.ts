@@ -1,17 +1,18 @@
 export {
   batchExamples,
-  engineDims,
-  examplesBefore,
-  GraphWriter,
-  nameSoFar,
-  statisticsNames,
-  valueName,
-} from './graph-writer.js';
+  batchValueNames,
+  type JoinGraph,
+  joinStatistics,
+  joinSums,
+  pieceShares,
+  pieceValueNames,
+} from './batch-statistics.js';
+export { engineDims, GraphWriter, nameSoFar, valueName } from './graph-writer.js';
 export { Layouts } from './layouts.js';
 export { gradientThroughStatistics } from './lower-batch-norm.js';
 export { isDense } from './lower-convolution.js';
 export { isDisjoint } from './lower-pooling.js';
-export type { GradientContext, GradientSums, Lowering, LoweringContext, Lowerings, Statistics } from './lowering.js';
+export type { GradientContext, Lowering, LoweringContext, Lowerings } from './lowering.js';
 export { lowerings } from './lowerings.js';
 export { encodeExternalData, encodeFile, encodeMetadata, fileSize, type OnnxFile } from './onnx-file.js';
 export { OnnxGraph } from './onnx-graph.js';

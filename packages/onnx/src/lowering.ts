@@ -8,12 +8,22 @@ export interface Statistics {
   readonly variance: string;
 }
 
-/** ONNX values `[channels]` of the gradient `dy` of a normalization's value, over all places of all examples. */
+/** ONNX values `[channels]` of the gradient `dy` of a normalization's value, over all places of some examples. */
 export interface GradientSums {
   /** The sum of `dy`: the gradient of beta. */
   readonly sum: string;
-  /** The sum of `dy` times the normalized input: the gradient of gamma. */
+  /**
+   * Of a piece of a batch, the sum of `dy` times the input. Of the batch, that of `dy` times the normalized input: the gradient
+   * of gamma.
+   */
   readonly product: string;
+}
+
+/** ONNX values `[channels]`: the gradient of a normalization's input is `slope * dy + scale * normalized input + shift`. */
+export interface InputGradient {
+  readonly slope: string;
+  readonly scale: string;
+  readonly shift: string;
 }
 
 /**
@@ -65,8 +75,6 @@ export interface LoweringContext {
   usesBatchStatistics(node: BatchNormNode): boolean;
   /** The batch's own statistics, found before this graph runs. */
   statistics(node: BatchNormNode): Statistics;
-  /** How many values of a channel these are of, in all examples of the batch: a float. */
-  batchValues(node: BatchNormNode): string;
   /** The mask that a dropout multiplies with; undefined outside of training. */
   dropoutMask(node: DropoutNode): string | undefined;
 }
@@ -85,8 +93,8 @@ export interface GradientContext extends LoweringContext {
    */
   gradientSoFar(variable: string): string;
   setGradient(variable: string, sum: string): void;
-  /** Adds to the sums of a normalization by the batch's own statistics. */
-  addSums(node: BatchNormNode, sums: GradientSums): void;
+  /** Gives the sums of a normalization by the batch's own statistics over the examples of the graph. */
+  giveSums(node: BatchNormNode, sums: GradientSums): void;
 }
 
 /** One operation in ONNX: forward, and the way back. */
