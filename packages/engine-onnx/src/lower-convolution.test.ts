@@ -101,6 +101,55 @@ it.each([
   await session.close();
 });
 
+// A convolution with very many weights has ways of its own to all gradients.
+it('gives a convolution of many weights the gradients of two that do its halves', async () => {
+  const [size, inputs, outputs, places] = [5, 1024, 2048, 9];
+  const engine = createEngine(async () => executeHere(await import('onnxruntime-node')));
+  const values = (name: string, count: number) => Float32Array.from(uniform(name, count), (u) => 2 * u - 1);
+  const some = values('c', 65_521);
+  const weights = new Float32Array(places * inputs * outputs);
+  for (let index = 0; index < weights.length; index++) weights[index] = some[index % some.length]!;
+  /** Calls with where the weights of a part lie in all, row by row. */
+  const forRows = (part: number, width: number, copy: (from: number, to: number) => void) => {
+    for (let row = 0; row < places * inputs; row++) copy(row * outputs + part * width, row * width);
+  };
+  const gradients = async (parts: number) => {
+    const width = outputs / parts;
+    const graph = new GraphBuilder('net', { name: 'x', shape: [size, size, 1], dtype: 'float32' });
+    const below = graph.conv2d(graph.input, { name: 'below', channels: inputs, kernel: 1, ...linear });
+    const options = { kernel: 3, padding: [1, 1, 2, 1], strides: [2, 1], dilations: [1, 2], ...linear } as const;
+    const convolutions = Array.from({ length: parts }, (_, part) =>
+      graph.conv2d(below, { name: `c${part}`, channels: width, ...options }),
+    );
+    const all = parts === 1 ? convolutions[0]! : graph.concat(convolutions, { name: 'joined' });
+    const logits = graph.conv2d(graph.mean(all, { name: 'mean' }), { name: 'out', channels: 3, kernel: 1, ...linear });
+    const names = convolutions.map((_, part) => `net/c${part}/weights`);
+    const session = await engine.openTraining(
+      graph.build(graph.reshape(logits, { name: 'logits', shape: [3] }), ['out']),
+      { trainable: ['net/below/weights', ...names], optimizer: still },
+    );
+    session.write('net/below/weights', values('below', inputs));
+    session.write('net/out/weights', values('out', outputs * 3));
+    for (const [part, name] of names.entries()) {
+      const own = new Float32Array(places * inputs * width);
+      forRows(part, width, (from, to) => own.set(weights.subarray(from, from + width), to));
+      session.write(name, own);
+    }
+    await session.accumulate({ inputs: values('x', 3 * size * size), labels: Int32Array.of(0, 1, 2) });
+    const convolved = new Float32Array(weights.length);
+    for (const [part, name] of names.entries()) {
+      const own = session.gradient(name);
+      forRows(part, width, (to, from) => convolved.set(own.subarray(from, from + width), to));
+    }
+    const result = { below: session.gradient('net/below/weights'), convolved };
+    await session.close();
+    return result;
+  };
+  const [one, two] = [await gradients(1), await gradients(2)];
+  checkClose(one.below, two.below, 1e-4, 'the gradient of the weights below');
+  checkClose(one.convolved, two.convolved, 1e-4, 'the gradient of the weights');
+});
+
 it('turns weights around, plain and in blocks', () => {
   // One of 2 outputs x 2 inputs, a kernel of 1 x 3: the value says output, input and place.
   const weights = Float32Array.from([0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112]);

@@ -1,4 +1,4 @@
-import { elementCount, type Graph, type Node, type Shape } from '@graftjs/core';
+import { elementCount, type Graph, type Node, type Shape, variablesOf } from '@graftjs/core';
 import { isDense } from '@graftjs/onnx';
 
 /** Some nodes of a network that run together; the segments of a network follow each other. */
@@ -27,6 +27,12 @@ interface CutOptions {
 
 /** Where more examples than this run at once, cutting the network gains nothing. */
 const plenty = 256;
+
+/**
+ * The largest value of a run may always take this fraction of the weights that are read with each: where these are heavy, to read
+ * them again costs more than what leaves the cache.
+ */
+const weightsPerValue = 16;
 
 /** Operations that take little beside a convolution. */
 const cheap: ReadonlySet<string> = new Set(['relu', 'add', 'concat']);
@@ -113,5 +119,10 @@ export function cutIntoSegments(
     largest = 0;
   }
   const bytesEach = Math.min(pieceBytes, allBytes / segments.length);
-  return segments.map((one) => ({ ...one, piece: Math.max(1, Math.floor(bytesEach / one.largest)) }));
+  const piece = ({ nodes, largest }: Omit<Segment, 'piece'>) => {
+    const weights = nodes.flatMap((node) => variablesOf(node)).map((name) => 4 * elementCount(variables.get(name)!));
+    const share = weights.reduce((sum, size) => sum + size, 0) / weightsPerValue;
+    return Math.max(1, Math.floor(Math.max(bytesEach, share) / largest));
+  };
+  return segments.map((one) => ({ ...one, piece: piece(one) }));
 }

@@ -106,6 +106,7 @@ function inputGradient(
     return onnx.blocked('ReorderOutput', [dx], { channels: input[2]! });
   }
   const weights = context.variable(node.weights);
+  if (heavy && groups === 1) return fromWindows(context, node, { input, output, kernel }, dy);
   // What strides leave over at the bottom and the right was read by no window: its gradient is zero.
   const rest = [0, 1].map(
     (axis) =>
@@ -119,6 +120,22 @@ function inputGradient(
     dilations,
     output_padding: rest,
   });
+}
+
+/** That as a product of all places with the weights, which ConvTranspose reads again for each example, and a sum of windows. */
+function fromWindows(context: GradientContext, node: Conv2dNode, { input, output, kernel }: Sizes, dy: string): string {
+  const { onnx } = context;
+  const window = input[2]! * elementCount(kernel);
+  const rows = onnx.add('Reshape', [onnx.add('Transpose', [dy], { perm: [0, 2, 3, 1] }), onnx.ints([-1, output[2]!])]);
+  const weights = onnx.add('Reshape', [context.variable(node.weights), onnx.ints([output[2]!, window])]);
+  const products = onnx.add('Reshape', [
+    onnx.add('Gemm', [rows, weights]),
+    onnx.ints([-1, elementCount(output.slice(0, 2)), window]),
+  ]);
+  const windows = onnx.add('Transpose', [products], { perm: [0, 2, 1] });
+  const { strides, dilations, padding } = node;
+  const attributes = { strides, dilations, pads: onnxPads(padding) };
+  return onnx.add('Col2Im', [windows, onnx.ints(input.slice(0, 2)), onnx.ints(kernel)], attributes);
 }
 
 /** Up to so many channels, or elements of a kernel's window, the products of single places are too thin to be fast. */
