@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { CheckpointError, createMemoryFiles, dtypeBytes, elementCount, type Graph, sameShape } from '@graftjs/core';
-import { changeBytes, formulaRandom } from '@graftjs/core/testing';
+import { createMemoryFiles, type Graph, sameShape } from '@graftjs/core';
+import { changeBytes, formulaRandom, readingOutcome, readTensors } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { networks } from '../test/exported-networks.js';
 import {
@@ -24,19 +24,10 @@ const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/${na
 const plain = networks.plain();
 
 /** Opens a file, reads all of its tensors and all that a graph finds in it: how much that was, or the code of the error. */
-async function outcome(file: Uint8Array, graph: Graph, what: string, others = {}): Promise<number | string> {
-  try {
+const outcome = (file: Uint8Array, graph: Graph, what: string, others = {}) =>
+  readingOutcome(async () => {
     const reader = await onnx.open('a.onnx', createMemoryFiles(Object.entries({ 'a.onnx': file, ...others })));
-    let sum = 0;
-    for (const { name, dtype, shape } of reader.tensors.values()) {
-      if (dtype === 'string') sum += (await reader.readStrings(name)).length;
-      else {
-        const values = await reader.read(name);
-        if (values.length !== elementCount(shape) * dtypeBytes[dtype])
-          throw new Error(`${name} has ${values.length} bytes`);
-        sum += values.length;
-      }
-    }
+    let sum = await readTensors(reader);
     const match = reader.match!(graph);
     for (const { name, shape } of graph.variables) {
       const foreign = match.tensors[name];
@@ -44,11 +35,7 @@ async function outcome(file: Uint8Array, graph: Graph, what: string, others = {}
       if (found && sameShape(found.shape, shape)) sum += (await match.reader.read(foreign.name)).length;
     }
     return sum;
-  } catch (error) {
-    if (error instanceof CheckpointError) return error.code;
-    throw new Error(`${what} ended in ${error}`, { cause: error });
-  }
-}
+  }, what);
 
 describe('a file', () => {
   it.each(['pytorch_plain_script.onnx', 'keras_plain.onnx'])(

@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CheckpointError, createMemoryFiles, dtypeBytes, elementCount, type FileSystem } from '@graftjs/core';
+import { type CheckpointError, createMemoryFiles, type FileSystem } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
-import { changeBytes, changeJson, formulaRandom } from '@graftjs/core/testing';
+import { changeBytes, changeJson, formulaRandom, readingOutcome, readTensors } from '@graftjs/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tfjs } from './tfjs.js';
 
@@ -12,28 +12,9 @@ const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));
 const path = '/m/model.json';
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-/** Bytes of all that is read, or the code of the error; what is no CheckpointError fails the test. */
-async function outcome(from: FileSystem, what: string): Promise<number | string> {
-  try {
-    const reader = await tfjs.open(path, from);
-    let sum = 0;
-    for (const { name, dtype, shape } of reader.tensors.values()) {
-      if (dtype === 'string') {
-        const strings = await reader.readStrings(name);
-        if (strings.length !== elementCount(shape)) throw new Error(`${name} has ${strings.length} strings`);
-        for (const { length } of strings) sum += length;
-        continue;
-      }
-      const { length } = await reader.read(name);
-      if (length !== elementCount(shape) * dtypeBytes[dtype]) throw new Error(`${name} has ${length} bytes`);
-      sum += length;
-    }
-    return sum;
-  } catch (error) {
-    if (error instanceof CheckpointError) return error.code;
-    throw new Error(`${what} ended in ${error}`, { cause: error });
-  }
-}
+/** Bytes of all that is read, or the code of the error. */
+const outcome = (from: FileSystem, what: string) =>
+  readingOutcome(async () => readTensors(await tfjs.open(path, from)), what);
 
 /** A model of one group with a file of so many bytes. */
 const modelOf = (weights: readonly unknown[], bytes = 8, paths: readonly unknown[] = ['a.bin']) =>

@@ -7,6 +7,7 @@ export { engineContract } from './engine-contract.js';
 export { fnv1a, formulaPicture, formulaRandom, formulaVariable, smoothPicture, uniform } from './formula.js';
 export { checkGraph, type GraphOracle } from './graph-oracle.js';
 export { pretrainedContract } from './pretrained-contract.js';
+export { readingOutcome, readTensors } from './reading-outcome.js';
 export { type Read, recordReads } from './record-reads.js';
 export { crossEntropy, evaluateBatch, evaluateGraph } from './reference.js';
 export { segmenterContract } from './segmenter-contract.js';
