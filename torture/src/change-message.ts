@@ -1,4 +1,5 @@
 import type { Random } from '@graftjs/core';
+import { changeBytes } from '@graftjs/core/testing';
 import { encodeFields, type Field, parseFields } from './wire.js';
 
 export const pick = <T>(from: readonly T[], random: Random): T => from[random.below(from.length)]!;
@@ -17,30 +18,6 @@ export function oddNumber(original: bigint, random: Random): bigint {
       return original + near;
     default:
       return original * BigInt(random.below(300));
-  }
-}
-
-/** Bytes overwritten, left out, doubled, filled or put in another place. */
-export function changeBytes(bytes: Uint8Array, random: Random): Uint8Array {
-  const at = random.below(bytes.length + 1);
-  const length = Math.floor(random.uniform() ** 3 * (bytes.length - at));
-  const changed = bytes.slice();
-  switch (random.below(6)) {
-    case 0:
-      return bytes.slice(0, at);
-    case 1:
-      return new Uint8Array(Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]));
-    case 2:
-      return new Uint8Array(Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]));
-    case 3:
-      return changed.fill(pick([0, 0x7f, 0x80, 0xff], random), at, at + length);
-    case 4:
-      return changed.copyWithin(random.below(bytes.length + 1), at, at + length);
-    default:
-      for (let count = random.below(3); count >= 0 && bytes.length > 0; count--) {
-        changed[random.below(bytes.length)]! ^= 1 + random.below(255);
-      }
-      return changed;
   }
 }
 

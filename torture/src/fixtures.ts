@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { slimV1, slimV2 } from '@graftjs/ckpt-slim';
-import type { CheckpointFormat, TensorSource } from '@graftjs/core';
+import { type CheckpointFormat, createMemoryFiles, type TensorSource } from '@graftjs/core';
 import { createRandom } from '@graftjs/trainer';
-import { memoryFiles } from './memory-files.js';
 import { isSameValue, readAll, type Values } from './read-all.js';
 
 /** A checkpoint in memory, and what is in it: where TensorFlow wrote it, by TensorFlow's own word. */
@@ -63,16 +62,14 @@ export async function largeFixture(): Promise<Fixture> {
     { name: 'small', dtype: 'float32', shape: [3], read: () => bytes(Float32Array.of(1, 2, 3)) },
     { name: 'string', dtype: 'string', shape: [2], read: () => [bytes(float32), bytes(int64).subarray(0, 9)] },
   ];
-  const files = new Map<string, Uint8Array>();
   const prefix = '/run/large.ckpt';
-  await slimV1.write!(prefix, sources, {
-    ...memoryFiles(files),
-    async write(path, chunks) {
-      const kept: Uint8Array[] = [];
-      for await (const chunk of chunks) kept.push(chunk.slice());
-      files.set(path, new Uint8Array(Buffer.concat(kept)));
-    },
-  });
+  const written = createMemoryFiles();
+  await written.makeFolder('/run');
+  await slimV1.write!(prefix, sources, written);
+  const file = await written.open(prefix);
+  const contents = new Uint8Array(file.size);
+  await file.read(0, contents);
+  const files = new Map([[prefix, contents]]);
   const values = await readAll(slimV1, prefix, files);
   for (const { name, read } of sources) {
     if (!isSameValue(values.get(name), (await read()) as Uint8Array))

@@ -1,5 +1,6 @@
 import type { Random } from '@graftjs/core';
-import { changeBytes, changeMessage, oddNumber, pick } from './change-message.js';
+import { changeBytes } from '@graftjs/core/testing';
+import { changeMessage, oddNumber, pick } from './change-message.js';
 import type { Fixture } from './fixtures.js';
 import {
   type Block,

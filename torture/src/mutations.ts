@@ -2,7 +2,6 @@ import { CheckpointError, type Random } from '@graftjs/core';
 import { createRandom } from '@graftjs/trainer';
 import { AllocationWatch } from './allocation-watch.js';
 import { type Fixture, largeFixture, readFixtures } from './fixtures.js';
-import { MissingFile } from './memory-files.js';
 import { type Mutation, mutate, type Subject, takeApart } from './mutate.js';
 import { isSameValue, readAll, type Values } from './read-all.js';
 
@@ -54,7 +53,7 @@ function untold({ fixture, dataPaths, isSliced }: Subject, { checksums }: Mutati
 /** Whether it is an error that a reader means: not one of the language, caught and taken for one of the files. */
 function isMeant(error: unknown): boolean {
   if (!(error instanceof CheckpointError) || !error.code.startsWith('checkpoint/')) return false;
-  return error.code !== 'checkpoint/file-access' || error.cause instanceof MissingFile;
+  return error.code !== 'checkpoint/file-access' || (error.cause as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 /** Reads all of a damaged checkpoint. @throws Error for a crash, wrong values, or more memory than the files warrant */

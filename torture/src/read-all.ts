@@ -1,5 +1,4 @@
-import { type CheckpointFormat, dtypeBytes, elementCount } from '@graftjs/core';
-import { memoryFiles } from './memory-files.js';
+import { type CheckpointFormat, createMemoryFiles, dtypeBytes, elementCount } from '@graftjs/core';
 
 /** All that a checkpoint holds, by name. */
 export type Values = ReadonlyMap<string, Uint8Array | readonly Uint8Array[]>;
@@ -15,7 +14,7 @@ export async function readAll(
   contents: ReadonlyMap<string, Uint8Array>,
   onDone?: () => void,
 ): Promise<Values> {
-  const files = memoryFiles(contents);
+  const files = createMemoryFiles(contents);
   await format.recognises(path, files);
   onDone?.();
   const reader = await format.open(path, files);

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { CheckpointError, dtypeBytes, elementCount, type Graph, sameShape } from '@graftjs/core';
-import { uniform } from '@graftjs/core/testing';
+import { createMemoryFiles, type Graph, sameShape } from '@graftjs/core';
+import { changeBytes, formulaRandom, readingOutcome, readTensors } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { networks } from '../test/exported-networks.js';
-import { memoryFiles } from '../test/memory-files.js';
 import {
   attribute,
   bytes,
@@ -25,19 +24,10 @@ const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/${na
 const plain = networks.plain();
 
 /** Opens a file, reads all of its tensors and all that a graph finds in it: how much that was, or the code of the error. */
-async function outcome(file: Uint8Array, graph: Graph, what: string, others = {}): Promise<number | string> {
-  try {
-    const reader = await onnx.open('a.onnx', memoryFiles({ 'a.onnx': file, ...others }));
-    let sum = 0;
-    for (const { name, dtype, shape } of reader.tensors.values()) {
-      if (dtype === 'string') sum += (await reader.readStrings(name)).length;
-      else {
-        const values = await reader.read(name);
-        if (values.length !== elementCount(shape) * dtypeBytes[dtype])
-          throw new Error(`${name} has ${values.length} bytes`);
-        sum += values.length;
-      }
-    }
+const outcome = (file: Uint8Array, graph: Graph, what: string, others = {}) =>
+  readingOutcome(async () => {
+    const reader = await onnx.open('a.onnx', createMemoryFiles(Object.entries({ 'a.onnx': file, ...others })));
+    let sum = await readTensors(reader);
     const match = reader.match!(graph);
     for (const { name, shape } of graph.variables) {
       const foreign = match.tensors[name];
@@ -45,11 +35,7 @@ async function outcome(file: Uint8Array, graph: Graph, what: string, others = {}
       if (found && sameShape(found.shape, shape)) sum += (await match.reader.read(foreign.name)).length;
     }
     return sum;
-  } catch (error) {
-    if (error instanceof CheckpointError) return error.code;
-    throw new Error(`${what} ended in ${error}`, { cause: error });
-  }
-}
+  }, what);
 
 describe('a file', () => {
   it.each(['pytorch_plain_script.onnx', 'keras_plain.onnx'])(
@@ -71,16 +57,7 @@ describe('a file', () => {
     const others = { 'pytorch_plain_dynamo_external.onnx.data': fixture('pytorch_plain_dynamo_external.onnx.data') };
     const codes = new Map<number | string, number>();
     for (let round = 0; round < 10_000; round++) {
-      const random = uniform(`mutation ${round}`, 16);
-      const file = Buffer.from(files[round % files.length]!);
-      const mutations = 1 + Math.floor(4 * random[0]!);
-      for (let index = 1; index <= mutations; index++) {
-        const place = Math.floor(random[index]! * file.length);
-        file[place] =
-          random[index + 5]! < 0.5
-            ? file[place]! ^ (1 << Math.floor(8 * random[index + 10]!))
-            : 256 * random[index + 10]!;
-      }
+      const file = changeBytes(files[round % files.length]!, formulaRandom(`mutation ${round}`));
       const code = await outcome(file, plain, `mutation ${round}`, others);
       const kind = typeof code === 'number' ? 'read' : code;
       codes.set(kind, (codes.get(kind) ?? 0) + 1);

@@ -1,6 +1,6 @@
+import { createMemoryFiles } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { expectedManifest, fixture, fixtureFiles, manifestOf } from '../test/fixtures.js';
-import { memoryFileSystem } from '../test/memory-file-system.js';
 import { slimV1 } from './slim-v1.js';
 import { slimV2 } from './slim-v2.js';
 
@@ -54,7 +54,7 @@ describe.each([
 ])('%s', (_, format, name, prefix, paths) => {
   const source = fixture(name);
   const contents = placed(name, prefix, prefix.startsWith('/run') ? state : {});
-  const files = memoryFileSystem(contents);
+  const files = createMemoryFiles(contents);
 
   it.each(paths)('is named by %s', async (path) => {
     expect(await format.recognises(path, files)).toBe(true);
@@ -67,27 +67,27 @@ describe.each([
 });
 
 it('V2 comes before V1 where both have the name, as in TensorFlow', async () => {
-  const files = memoryFileSystem(new Map([...placed('v1.ckpt', '/run/model'), ...placed('v2.ckpt', '/run/model')]));
+  const files = createMemoryFiles([...placed('v1.ckpt', '/run/model'), ...placed('v2.ckpt', '/run/model')]);
   expect(await slimV1.recognises('/run/model', files)).toBe(false);
   expect(await slimV2.recognises('/run/model', files)).toBe(true);
   await expect(slimV1.open('/run/model', files)).rejects.toMatchObject({ code: 'checkpoint/other-format' });
 });
 
 it('V1 is not written under the name of a V2 checkpoint, which would hide it', async () => {
-  const files = memoryFileSystem(placed('v2.ckpt', '/run/model'));
+  const files = createMemoryFiles(placed('v2.ckpt', '/run/model'));
   await expect(slimV1.write?.('/run/model', [], files)).rejects.toMatchObject({ code: 'checkpoint/bad-prefix' });
 });
 
 it('missing shards are named', async () => {
   const v1 = placed('v1_sharded.ckpt', '/run/model');
   v1.delete('/run/model-00001-of-00003');
-  await expect(slimV1.open('/run/model', memoryFileSystem(v1))).rejects.toMatchObject({
+  await expect(slimV1.open('/run/model', createMemoryFiles(v1))).rejects.toMatchObject({
     code: 'checkpoint/incomplete',
     message: expect.stringContaining('model-00001-of-00003'),
   });
   const v2 = placed('v2_sharded.ckpt', '/run/model');
   v2.delete('/run/model.data-00002-of-00003');
-  const reader = await slimV2.open('/run/model', memoryFileSystem(v2));
+  const reader = await slimV2.open('/run/model', createMemoryFiles(v2));
   await expect(manifestOf(reader)).rejects.toMatchObject({
     code: 'checkpoint/file-access',
     message: expect.stringContaining('model.data-00002-of-00003'),
@@ -95,9 +95,10 @@ it('missing shards are named', async () => {
 });
 
 it('shards of two checkpoints under one prefix are told apart by naming one', async () => {
-  const files = memoryFileSystem(
-    new Map([...placed('v1_sharded.ckpt', '/run/m'), ...placed('v1.ckpt', '/run/m-00000-of-00001')]),
-  );
+  const files = createMemoryFiles([
+    ...placed('v1_sharded.ckpt', '/run/m'),
+    ...placed('v1.ckpt', '/run/m-00000-of-00001'),
+  ]);
   await expect(slimV1.open('/run/m', files)).rejects.toMatchObject({ code: 'checkpoint/incomplete' });
   for (const path of ['/run/m-00000-of-00001', '/run/m-00002-of-00003']) {
     expect(await slimV1.recognises(path, files)).toBe(true);
@@ -112,7 +113,7 @@ it.each([
   ['a folder whose file `checkpoint` is another thing', { '/run/checkpoint': new Uint8Array(100) }, '/run'],
   ['a data file without an index', { '/run/model.data-00000-of-00001': new Uint8Array(100) }, '/run/model'],
 ])('%s is no checkpoint', async (_, contents, path) => {
-  const files = memoryFileSystem(new Map(Object.entries(contents)));
+  const files = createMemoryFiles(Object.entries(contents));
   for (const format of [slimV1, slimV2]) {
     expect(await format.recognises(path, files)).toBe(false);
     await expect(format.open(path, files)).rejects.toMatchObject({ code: expect.stringMatching(/^checkpoint\//) });
@@ -122,7 +123,7 @@ it.each([
 it('a V1 file that was cut short is known for one, and refused for what it is', async () => {
   const whole = placed('v1.ckpt', '/run/model.ckpt').get('/run/model.ckpt') as Uint8Array;
   for (const length of [8, 1000, whole.length - 1]) {
-    const files = memoryFileSystem(new Map([['/run/model.ckpt', whole.subarray(0, length)]]));
+    const files = createMemoryFiles([['/run/model.ckpt', whole.subarray(0, length)]]);
     expect(await slimV1.recognises('/run/model.ckpt', files)).toBe(true);
     await expect(slimV1.open('/run/model.ckpt', files)).rejects.toMatchObject({
       code: expect.stringMatching(/^checkpoint\/(damaged|truncated|bad-table)/),

@@ -1,7 +1,6 @@
-import { CheckpointError } from '@graftjs/core';
+import { CheckpointError, createMemoryFiles } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { fixture, fixtureFiles } from '../test/fixtures.js';
-import { memoryFileSystem } from '../test/memory-file-system.js';
 import { latestCheckpoint } from './checkpoint-location.js';
 import { readCheckpointState, writeCheckpointState } from './checkpoint-state.js';
 
@@ -10,7 +9,7 @@ const index = fixtureFiles(fixture('v2_repetitive.ckpt')).get(`${fixture('v2_rep
 
 function folderWith(state: string | Uint8Array, others: Readonly<Record<string, Uint8Array>> = {}) {
   const bytes = typeof state === 'string' ? new TextEncoder().encode(state) : state;
-  return memoryFileSystem(new Map([['/run/checkpoint', bytes], ...Object.entries(others)]));
+  return createMemoryFiles([['/run/checkpoint', bytes], ...Object.entries(others)]);
 }
 
 describe('the state file', () => {
@@ -73,8 +72,8 @@ describe('the state file', () => {
   });
 
   it('may be missing', async () => {
-    expect(await readCheckpointState('/run', memoryFileSystem(new Map()))).toBeUndefined();
-    expect(await latestCheckpoint('/run', memoryFileSystem(new Map()))).toBeUndefined();
+    expect(await readCheckpointState('/run', createMemoryFiles())).toBeUndefined();
+    expect(await latestCheckpoint('/run', createMemoryFiles())).toBeUndefined();
   });
 });
 

@@ -1,6 +1,5 @@
-import type { CheckpointReader } from '@graftjs/core';
+import { type CheckpointReader, createMemoryFiles } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
-import { memoryFileSystem } from '../test/memory-file-system.js';
 import { field, rawBlock, rawTable, utf8, varint } from '../test/raw-table.js';
 import { Crc32c } from './crc32c.js';
 import { encodeSliceKey } from './ordered-code.js';
@@ -48,7 +47,7 @@ describe('a V1 checkpoint', () => {
   ];
   const open = async (list: number[], ...records: Entry[]): Promise<CheckpointReader> => {
     const table = await tableOf([[new Uint8Array(), field(1, list)], ...records]);
-    return slimV1.open(path, memoryFileSystem(new Map([[path, table]])));
+    return slimV1.open(path, createMemoryFiles([[path, table]]));
   };
 
   it('may spell its lists in any way that protocol buffers allow', async () => {
@@ -149,7 +148,7 @@ describe('a V1 checkpoint', () => {
 
   it('without a list is refused', async () => {
     const table = await tableOf([record('x', whole, field(7, [1]))]);
-    await expect(slimV1.open(path, memoryFileSystem(new Map([[path, table]])))).rejects.toMatchObject(damage);
+    await expect(slimV1.open(path, createMemoryFiles([[path, table]]))).rejects.toMatchObject(damage);
   });
 
   it('lists a variable of a type that is no tensor as unreadable and the others all the same', async () => {
@@ -195,7 +194,7 @@ describe('a V2 checkpoint', () => {
   const open = async (entries: readonly Entry[], head: number[] = header): Promise<CheckpointReader> => {
     const table = await tableOf([[new Uint8Array(), head], ...entries]);
     const files = new Map([[`${path}.index`, table]]);
-    return slimV2.open(path, memoryFileSystem(files.set(`${path}.data-00000-of-00001`, data)));
+    return slimV2.open(path, createMemoryFiles(files.set(`${path}.data-00000-of-00001`, data)));
   };
   const named = (name: string, value: number[]): Entry => [Uint8Array.from(utf8(name)), value];
 
@@ -283,12 +282,10 @@ describe('a V2 checkpoint', () => {
     changed.set(bytes);
     const value = await entry({ type: string, shape: [2], size });
     const table = await tableOf([[new Uint8Array(), header], named('x', value)]);
-    const files = memoryFileSystem(
-      new Map([
-        [`${path}.index`, table],
-        [`${path}.data-00000-of-00001`, changed],
-      ]),
-    );
+    const files = createMemoryFiles([
+      [`${path}.index`, table],
+      [`${path}.data-00000-of-00001`, changed],
+    ]);
     await expect((await slimV2.open(path, files)).readStrings('x')).rejects.toMatchObject(damage);
   });
 
@@ -314,7 +311,7 @@ describe('a V2 checkpoint', () => {
   });
 
   it('without a header, or that is no checkpoint but a table, is refused', async () => {
-    const files = async (entries: Entry[]) => memoryFileSystem(new Map([[`${path}.index`, await tableOf(entries)]]));
+    const files = async (entries: Entry[]) => createMemoryFiles([[`${path}.index`, await tableOf(entries)]]);
     const value = await entry({});
     await expect(slimV2.open(path, await files([named('x', value)]))).rejects.toMatchObject(damage);
     await expect(slimV2.open(path, await files([]))).rejects.toMatchObject(damage);

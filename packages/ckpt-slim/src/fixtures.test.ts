@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { createMemoryFiles } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectedManifest, fixtureFiles, fixtures, manifestOf, sourcesOf } from '../test/fixtures.js';
-import { memoryFileSystem } from '../test/memory-file-system.js';
+import { expectedManifest, fixtureFiles, fixtureFolder, fixtures, manifestOf, sourcesOf } from '../test/fixtures.js';
 import { slimV1 } from './slim-v1.js';
 import { slimV2 } from './slim-v2.js';
 
@@ -57,7 +57,8 @@ it.each(plain)('$name comes out as the very bytes that TensorFlow wrote', async 
   const { prefix, format } = fixture;
   const original = fixtureFiles(fixture);
   const reader = await format.open(prefix, files);
-  const written = memoryFileSystem(new Map());
+  const written = createMemoryFiles();
+  await written.makeFolder(fixtureFolder);
   await format.write?.(prefix, sourcesOf(reader).reverse(), written);
   await reader.close();
   for (const path of original.keys()) {

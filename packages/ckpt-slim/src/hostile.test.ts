@@ -1,7 +1,7 @@
-import { CheckpointError, type CheckpointReader } from '@graftjs/core';
+import { type CheckpointReader, createMemoryFiles, type Random } from '@graftjs/core';
+import { changeBytes, formulaRandom, readingOutcome } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { type Fixture, fixture, fixtureFiles } from '../test/fixtures.js';
-import { memoryFileSystem } from '../test/memory-file-system.js';
 import { blocksOf, rawTable } from '../test/raw-table.js';
 
 /** Files are damaged at every byte if that asks for no more reads of a byte than this, else at bytes that are picked. */
@@ -32,7 +32,7 @@ async function valuesOf(reader: CheckpointReader): Promise<Values> {
 }
 
 async function read({ format, prefix }: Fixture, files: ReadonlyMap<string, Uint8Array>): Promise<Values> {
-  const reader = await format.open(prefix, memoryFileSystem(files));
+  const reader = await format.open(prefix, createMemoryFiles(files));
   try {
     return await valuesOf(reader);
   } finally {
@@ -46,47 +46,26 @@ function equalBytes(a: Uint8Array | Uint8Array[] | undefined, b: Uint8Array | Ui
   return a.length === b.length && a.every((element, index) => Buffer.compare(element, b[index] as Uint8Array) === 0);
 }
 
-/** What `act` came to: its values, or the CheckpointError; anything else thrown fails the test. */
-async function outcome(act: () => Promise<Values>, what: string): Promise<Values | CheckpointError> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof CheckpointError) return error;
-    throw new Error(`${what} ended in ${error}`, { cause: error });
-  }
-}
-
-function expectErrorOrRight(result: Values | CheckpointError, right: Values, what: string): void {
-  if (result instanceof CheckpointError) return;
+function expectErrorOrRight(result: Values | string, right: Values, what: string): void {
+  if (typeof result === 'string') return;
   if (result.size !== right.size) throw new Error(`${what} gave ${result.size} variables, not ${right.size}`);
   for (const [name, values] of right) {
     if (!equalBytes(result.get(name), values)) throw new Error(`${what} gave wrong values for ${name}`);
   }
 }
 
-/** Numbers from 0 to 1: mulberry32. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Every place from 0 below `count`, or a sample that has the first and last 256 of them. */
-function places(count: number, variables: number, random: () => number): number[] {
+function places(count: number, variables: number, random: Random): number[] {
   if (count * variables <= mostWork) return Array.from({ length: count }, (_, place) => place);
   const picked = new Set<number>();
   for (let place = 0; place < 256; place++) picked.add(place).add(count - 1 - place);
-  while (picked.size < 512 + pickedPlaces) picked.add(Math.floor(random() * count));
+  while (picked.size < 512 + pickedPlaces) picked.add(random.below(count));
   return [...picked];
 }
 
 describe.each(subjects)('$name', (subject) => {
   it('cut short anywhere, is refused', { timeout: 60_000 }, async () => {
-    const random = generator(1);
+    const random = formulaRandom('cut');
     const files = fixtureFiles(subject);
     const right = await read(subject, files);
     let refused = 0;
@@ -94,9 +73,9 @@ describe.each(subjects)('$name', (subject) => {
       for (const length of places(bytes.length, right.size, random)) {
         const what = `${path} cut to ${length} bytes`;
         const cut = new Map(files).set(path, bytes.subarray(0, length));
-        const result = await outcome(() => read(subject, cut), what);
+        const result = await readingOutcome(() => read(subject, cut), what);
         expectErrorOrRight(result, right, what);
-        if (result instanceof CheckpointError) refused++;
+        if (typeof result === 'string') refused++;
         else if (!path.includes('.data-')) throw new Error(`${what} was read`);
       }
     }
@@ -104,7 +83,7 @@ describe.each(subjects)('$name', (subject) => {
   });
 
   it('with any byte changed, is refused or read right', { timeout: 60_000 }, async () => {
-    const random = generator(2);
+    const random = formulaRandom('bytes');
     const files = fixtureFiles(subject);
     const right = await read(subject, files);
     let refused = 0;
@@ -112,11 +91,11 @@ describe.each(subjects)('$name', (subject) => {
     for (const [path, bytes] of files) {
       for (const place of places(bytes.length, right.size, random)) {
         const changed = bytes.slice();
-        changed[place] = (bytes[place] as number) ^ (1 + Math.floor(random() * 255));
+        changed[place] = (bytes[place] as number) ^ (1 + random.below(255));
         const what = `${path} with byte ${place} as ${changed[place]}`;
-        const result = await outcome(() => read(subject, new Map(files).set(path, changed)), what);
+        const result = await readingOutcome(() => read(subject, new Map(files).set(path, changed)), what);
         expectErrorOrRight(result, right, what);
-        if (result instanceof CheckpointError) refused++;
+        if (typeof result === 'string') refused++;
         tried++;
       }
     }
@@ -125,34 +104,22 @@ describe.each(subjects)('$name', (subject) => {
   });
 
   it('changed at random, is refused or read right', { timeout: 60_000 }, async () => {
-    const random = generator(3);
+    const random = formulaRandom('damage');
     const files = fixtureFiles(subject);
     const right = await read(subject, files);
     const paths = [...files.keys()];
     for (let round = 0; round < 300; round++) {
-      const path = paths[Math.floor(random() * paths.length)] as string;
-      const changed = mutate(files.get(path) as Uint8Array, random);
+      const path = paths[random.below(paths.length)] as string;
+      const changed = changeBytes(files.get(path)!, random);
       const what = `${path} after round ${round}`;
-      expectErrorOrRight(await outcome(() => read(subject, new Map(files).set(path, changed)), what), right, what);
+      expectErrorOrRight(
+        await readingOutcome(() => read(subject, new Map(files).set(path, changed)), what),
+        right,
+        what,
+      );
     }
   });
 });
-
-/** Bytes overwritten, left out, doubled, or put in another place. */
-function mutate(bytes: Uint8Array, random: () => number): Uint8Array {
-  const at = Math.floor(random() * bytes.length);
-  const length = Math.floor(random() ** 3 * (bytes.length - at));
-  const kind = Math.floor(random() * 5);
-  if (kind === 0) {
-    const changed = bytes.slice();
-    for (let place = at; place < at + Math.min(length, 16); place++) changed[place] = Math.floor(random() * 256);
-    return changed;
-  }
-  if (kind === 1) return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
-  if (kind === 2) return Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]);
-  if (kind === 3) return bytes.slice().fill(random() < 0.5 ? 0 : 0xff, at, at + length);
-  return bytes.slice().copyWithin(Math.floor(random() * bytes.length), at, at + length);
-}
 
 /** Fixtures whose tables are small, so that many rounds cost little. */
 const sealed = ['v1_axes3.ckpt', 'v1_more_types.ckpt', 'v1_sharded_axes3.ckpt', 'v2_axes3.ckpt', 'v2_types.ckpt'].map(
@@ -163,22 +130,25 @@ it.each(sealed)(
   '$name with any contents under checksums that match, ends in values or a CheckpointError',
   { timeout: 60_000 },
   async (subject) => {
-    const random = generator(4);
+    const random = formulaRandom('contents');
     const files = fixtureFiles(subject);
     const tables = [...files.keys()].filter((path) => !path.includes('.data-'));
     let accepted = 0;
     for (let round = 0; round < 1500; round++) {
       const path = tables[round % tables.length] as string;
       const blocks = blocksOf(files.get(path) as Uint8Array);
-      const block = Math.floor(random() * blocks.length);
+      const block = random.below(blocks.length);
       const changed = blocks.map((raw, index) =>
         index === block ? { ...raw, block: fewBytesChanged(raw.block, random) } : raw,
       );
       const table = await rawTable(changed);
       const started = performance.now();
-      const result = await outcome(() => read(subject, new Map(files).set(path, table)), `${path}, round ${round}`);
+      const result = await readingOutcome(
+        () => read(subject, new Map(files).set(path, table)),
+        `${path}, round ${round}`,
+      );
       expect(performance.now() - started, `milliseconds for ${path}, round ${round}`).toBeLessThan(2000);
-      if (result instanceof CheckpointError) continue;
+      if (typeof result === 'string') continue;
       accepted++;
       for (const values of result.values()) {
         const bytes = Array.isArray(values) ? values.reduce((sum, value) => sum + value.length, 0) : values.length;
@@ -189,10 +159,10 @@ it.each(sealed)(
   },
 );
 
-function fewBytesChanged(bytes: Uint8Array, random: () => number): Uint8Array {
+function fewBytesChanged(bytes: Uint8Array, random: Random): Uint8Array {
   const changed = bytes.slice();
-  for (let count = 1 + Math.floor(random() * 3); count > 0; count--) {
-    changed[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    changed[random.below(bytes.length)] = random.below(256);
   }
   return changed;
 }

@@ -4,15 +4,15 @@ import {
   CHECKPOINT_FORMAT,
   type CheckpointFormat,
   createContainer,
+  createMemoryFiles,
   EngineError,
   registry,
   type TensorSource,
 } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { checkpointFormatContract } from '@graftjs/core/testing';
+import { checkpointFormatContract, recordReads } from '@graftjs/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixture, fixtureFiles } from '../test/fixtures.js';
-import { memoryFileSystem, recordReads } from '../test/memory-file-system.js';
 import plugin, { slimV1, slimV2 } from './index.js';
 
 let folder: string;
@@ -28,8 +28,8 @@ it('the plugin brings both formats', () => {
 
 for (const format of [slimV1, slimV2]) {
   describe(`${format.name}, the contract`, () => {
-    // The contract wants a folder when it is collected; a format makes none.
-    const files = memoryFileSystem(new Map());
+    const files = createMemoryFiles();
+    beforeAll(() => files.makeFolder('/contract'));
     for (const { name, run } of checkpointFormatContract(format, files, '/contract')) it(name, run);
   });
 }
@@ -50,7 +50,8 @@ describe.each([slimV1, slimV2])('$name', (format) => {
   const path = '/run/model';
   const small = Uint8Array.of(0, 0, 128, 63, 0, 0, 0, 192);
   const write = async (tensors: TensorSource[]) => {
-    const files = memoryFileSystem(new Map());
+    const files = createMemoryFiles();
+    await files.makeFolder('/run');
     await format.write?.(path, tensors, files);
     return files;
   };
@@ -220,11 +221,7 @@ describe.each([slimV1, slimV2])('$name', (format) => {
 
 describe('TensorFlow has no V1 form', () => {
   it.each(['bfloat16', 'uint32', 'uint64', 'qint16', 'quint16'] as const)('of %s, and it is refused', async (dtype) => {
-    const writing = slimV1.write?.(
-      '/run/model',
-      [source('a', dtype, [0], new Uint8Array())],
-      memoryFileSystem(new Map()),
-    );
+    const writing = slimV1.write?.('/run/model', [source('a', dtype, [0], new Uint8Array())], createMemoryFiles());
     await expect(writing).rejects.toMatchObject({ code: 'checkpoint/unsupported-type' });
   });
 
@@ -238,7 +235,7 @@ describe('TensorFlow has no V1 form', () => {
       shape: [count],
       read: () => Promise.reject(new Error('it was read')),
     };
-    const writing = slimV1.write?.('/run/model', [tooLarge], memoryFileSystem(new Map()));
+    const writing = slimV1.write?.('/run/model', [tooLarge], createMemoryFiles());
     await expect(writing).rejects.toMatchObject({ code: 'checkpoint/too-large' });
   });
 });

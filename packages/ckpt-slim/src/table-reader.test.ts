@@ -1,12 +1,12 @@
+import { createMemoryFiles } from '@graftjs/core';
 import { snappyCompress } from 'hysnappy';
 import { describe, expect, it } from 'vitest';
-import { memoryFileSystem } from '../test/memory-file-system.js';
 import { type RawBlock, rawBlock, rawTable, utf8, varint } from '../test/raw-table.js';
 import { TableReader } from './table-reader.js';
 import { TableWriter } from './table-writer.js';
 
 async function open(table: Uint8Array): Promise<TableReader> {
-  return TableReader.open(await memoryFileSystem(new Map([['/table', table]])).open('/table'));
+  return TableReader.open(await createMemoryFiles([['/table', table]]).open('/table'));
 }
 
 async function entriesOf(table: Uint8Array): Promise<[string, string][]> {

@@ -99,6 +99,12 @@ describe.each<[string, () => FileSystem, string]>([
       await expect(refused(), String(refused)).rejects.toThrow();
   });
 
+  it('that are missing are told by a code', async () => {
+    for (const ask of [files.open, files.list, files.realPath]) {
+      await expect(ask(`${folder}/none`), String(ask)).rejects.toMatchObject({ code: 'ENOENT' });
+    }
+  });
+
   it('have locks that one holds at a time', async () => {
     const lock = await files.lock(`${folder}/lock`);
     if ('heldBy' in lock) throw new Error('It is held.');
@@ -106,4 +112,28 @@ describe.each<[string, () => FileSystem, string]>([
     await lock.release();
     expect(await files.lock(`${folder}/lock`)).not.toHaveProperty('heldBy');
   });
+});
+
+it('files in memory may be there from the start, and what is done to them is not done to what they were made of', async () => {
+  const bytes = Uint8Array.of(1, 2);
+  const files = createMemoryFiles([
+    ['/run/a', bytes],
+    ['b', bytes],
+  ]);
+  expect(await files.list('/run')).toEqual(['a']);
+  expect(await files.realPath('b')).toBe('/b');
+  for (const path of ['/run/a', './b']) {
+    await files.append(path, Uint8Array.of(3));
+    const file = await files.open(path);
+    const into = new Uint8Array(3);
+    await file.read(0, into);
+    expect([...into], path).toEqual([1, 2, 3]);
+  }
+  expect([...bytes]).toEqual([1, 2]);
+  expect(() =>
+    createMemoryFiles([
+      ['/run', bytes],
+      ['/run/a', bytes],
+    ]),
+  ).toThrow('/run is a file');
 });

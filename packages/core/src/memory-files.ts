@@ -1,22 +1,22 @@
 import type { FileLock, FileSystem } from './files.js';
 
-/** Makes a path one that is compared as text: `./a//b/` is `a/b`. */
+/** Makes a path one that is compared as text: `./a//b/` is `/a/b`. */
 const plain = (path: string): string =>
-  (path.startsWith('/') ? '/' : '') +
-  path
+  `/${path
     .split('/')
     .filter((part) => part !== '' && part !== '.')
-    .join('/');
+    .join('/')}`;
 
-const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), path.startsWith('/') ? 1 : 0));
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/';
 
 /** Content that grows at its end without being copied each time. */
 class Content {
   #bytes: Uint8Array;
-  #size = 0;
+  #size: number;
 
-  constructor(room = 0) {
-    this.#bytes = new Uint8Array(room);
+  constructor(bytes: Uint8Array = new Uint8Array(0)) {
+    this.#bytes = bytes;
+    this.#size = bytes.length;
   }
 
   get bytes(): Uint8Array {
@@ -37,31 +37,43 @@ class Content {
 
 /**
  * Files in memory, where there is no disk: in a browser. They behave as those of `@graftjs/core/node`, without links, and are
- * gone with the object. `/` and the folder of relative paths are there from the start.
+ * gone with the object. Relative paths count from `/`, which is there from the start.
+ * @param contents files that are there from the start, too, with their folders: their bytes by path, which are kept without a
+ * copy and never changed
  */
-export function createMemoryFiles(): FileSystem {
+export function createMemoryFiles(contents: Iterable<readonly [path: string, bytes: Uint8Array]> = []): FileSystem {
   const files = new Map<string, Content>();
-  const folders = new Set(['', '/']);
+  const folders = new Set(['/']);
   const locks = new Set<string>();
 
-  const missing = (path: string) => new Error(`There is no ${path}.`);
+  const missing = (path: string) => Object.assign(new Error(`There is no ${path}.`), { code: 'ENOENT' });
   const inFolder = (path: string): string => {
     const folder = parentOf(path);
     if (!folders.has(folder)) throw missing(folder);
     if (folders.has(path)) throw new Error(`${path} is a folder.`);
     return path;
   };
+  const makeFolder = (path: string): void => {
+    for (let folder = plain(path); !folders.has(folder); folder = parentOf(folder)) {
+      if (files.has(folder)) throw new Error(`${folder} is a file.`);
+      folders.add(folder);
+    }
+  };
   const namesIn = (folder: string): string[] =>
     [...files.keys(), ...folders]
       .filter((path) => path !== folder && parentOf(path) === folder)
       .map((path) => path.slice(path.lastIndexOf('/') + 1))
-      .filter((name) => name !== '')
       .sort();
   const contentOf = (path: string): Content => {
     const content = files.get(plain(path));
     if (!content) throw missing(path);
     return content;
   };
+
+  for (const [path, bytes] of contents) {
+    makeFolder(parentOf(plain(path)));
+    files.set(inFolder(plain(path)), new Content(bytes));
+  }
 
   return {
     async stat(path) {
@@ -97,15 +109,12 @@ export function createMemoryFiles(): FileSystem {
     },
     async append(path, bytes) {
       const found = plain(path);
-      const content = files.get(found) ?? new Content(bytes.length);
+      const content = files.get(found) ?? new Content();
       content.add(bytes);
       files.set(inFolder(found), content);
     },
     async makeFolder(path) {
-      for (let folder = plain(path); !folders.has(folder); folder = parentOf(folder)) {
-        if (files.has(folder)) throw new Error(`${folder} is a file.`);
-        folders.add(folder);
-      }
+      makeFolder(path);
     },
     async move(from, to) {
       const content = contentOf(from);

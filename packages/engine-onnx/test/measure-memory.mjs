@@ -1,38 +1,13 @@
-// Trains two steps and prints what the engine said that this would take, and what the process took at most.
-import { readFileSync } from 'node:fs';
+// Measures a training of VGG-16 or of branches, with what the first argument says.
 import { vggBackbones } from '@graftjs/model-vgg';
+import { measureTraining } from '../../core/test/measure-training.mjs';
 import { onnxEngine } from '../dist/index.js';
 import { buildBranches } from './branches.mjs';
 
-const { network, size, width, batch, optimizer: name, scope = '' } = JSON.parse(process.argv[2]);
-const vgg16 = vggBackbones.find((one) => one.name === 'vgg_16');
+const { network, size, width, ...training } = JSON.parse(process.argv[2]);
+const vgg16 = vggBackbones.find(({ name }) => name === 'vgg_16');
 const graph =
   network === 'branches'
     ? buildBranches({ size, classes: 10 })
     : vgg16.build({ size, width, head: 'pooled', classes: 10 });
-const optimizer = {
-  name,
-  slots: Array.from({ length: name === 'adam' ? 2 : 1 }, (_, index) => ({ name: `Slot_${index}`, initial: 0 })),
-  scalars: [],
-  update(weights, gradient, slots, rate) {
-    for (const slot of slots) for (let i = 0; i < slot.length; i++) slot[i] += gradient[i];
-    for (let i = 0; i < weights.length; i++) weights[i] -= rate * gradient[i];
-  },
-};
-const trainable = graph.variables.map((variable) => variable.name).filter((variable) => variable.startsWith(scope));
-const own = process.memoryUsage.rss();
-const use = await onnxEngine.trainingMemory(graph, { trainable, optimizer });
-const session = await onnxEngine.openTraining(graph, { trainable, optimizer });
-const lengths = new Map(graph.variables.map(({ name, shape }) => [name, shape.reduce((a, b) => a * b, 1)]));
-// One array for all: what each leaves behind would be there or not as the garbage collector comes by.
-const values = new Float32Array(Math.max(...lengths.values())).map((_, i) => ((i % 17) - 8) * 1e-3);
-for (const [name, length] of lengths) session.write(name, values.subarray(0, length));
-const inputs = new Uint8Array(batch * size * size * 3).map((_, i) => i % 251);
-const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
-for (let step = 0; step < 2; step++) {
-  await session.accumulate({ inputs, labels });
-  await session.update(1e-3);
-}
-await session.close();
-const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
-process.stdout.write(JSON.stringify({ predicted: own + use(batch), measured: 1024 * Number(kibibytes) }));
+await measureTraining(onnxEngine, graph, training);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { GraftError, summarize } from '@graftjs/core';
-import { backboneContract } from '@graftjs/core/testing';
+import { backboneContract, checkGraph } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { alexnetBackbones } from './index.js';
 
@@ -23,19 +23,8 @@ describe('the networks are those of their papers and libraries', () => {
   });
 
   it.each(['alexnet_v2', 'alexnet_original'])('%s has TensorFlow’s variables and end points, in order', (name) => {
-    const oracle = JSON.parse(
-      readFileSync(new URL(`../../../oracles/forward/${name}.json`, import.meta.url), 'utf8'),
-    ) as {
-      variables: [string, number[], boolean][];
-      end_points: Record<string, { shape: number[] }>;
-    };
-    const graph = named(name).build();
-    expect(graph.variables.map((variable) => [variable.name, [...variable.shape], variable.trainable])).toEqual(
-      oracle.variables,
-    );
-    const shapes = new Map(graph.nodes.map((node) => [node.name, node.shape]));
-    for (const [point, { shape }] of Object.entries(oracle.end_points))
-      expect([2, ...shapes.get(graph.endPoints[point]!)!], point).toEqual(shape);
+    const oracle = JSON.parse(readFileSync(new URL(`../../../oracles/forward/${name}.json`, import.meta.url), 'utf8'));
+    checkGraph(named(name).build(), oracle);
   });
 
   it('start with the biases that the paper and Slim say', () => {

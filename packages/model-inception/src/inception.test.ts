@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { GraftError, summarize } from '@graftjs/core';
-import { backboneContract } from '@graftjs/core/testing';
+import { backboneContract, checkGraph } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { inceptionBackbones } from './index.js';
 
@@ -19,19 +19,10 @@ describe('the networks are Slim’s', () => {
     (name) => {
       const oracle = JSON.parse(
         readFileSync(new URL(`../../../oracles/forward/${name}.json`, import.meta.url), 'utf8'),
-      ) as {
-        parameters: number;
-        variables: [string, number[], boolean][];
-        end_points: Record<string, { shape: number[] }>;
-      };
+      );
       const graph = named(name).build();
       expect(summarize(graph).trainableParameters).toBe(oracle.parameters);
-      expect(graph.variables.map((variable) => [variable.name, [...variable.shape], variable.trainable])).toEqual(
-        oracle.variables,
-      );
-      const shapes = new Map(graph.nodes.map((node) => [node.name, node.shape]));
-      for (const [point, { shape }] of Object.entries(oracle.end_points))
-        expect([2, ...shapes.get(graph.endPoints[point]!)!], point).toEqual(shape);
+      checkGraph(graph, oracle);
     },
   );
 

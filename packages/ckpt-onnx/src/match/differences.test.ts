@@ -1,6 +1,5 @@
-import { type Graph, GraphBuilder, type Padding, type PaddingRule } from '@graftjs/core';
+import { createMemoryFiles, type Graph, GraphBuilder, type Padding, type PaddingRule } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
-import { memoryFiles } from '../../test/memory-files.js';
 import {
   attribute,
   floatInitializer,
@@ -68,7 +67,7 @@ function file(average: Uint8Array[] = [pads], beforeAverage = 'b', ...more: Uint
 }
 
 async function differences(graph: Graph, bytes = file()): Promise<string | undefined> {
-  const reader = await onnx.open('a.onnx', memoryFiles({ 'a.onnx': bytes }));
+  const reader = await onnx.open('a.onnx', createMemoryFiles([['a.onnx', bytes]]));
   return reader.match!(graph).differences;
 }
 

@@ -1,6 +1,5 @@
-import { GraphBuilder } from '@graftjs/core';
+import { createMemoryFiles, GraphBuilder } from '@graftjs/core';
 import { expect, it } from 'vitest';
-import { memoryFiles } from '../../test/memory-files.js';
 import { attribute, floatInitializer, input, int64Initializer, integer, model, node } from '../../test/protobuf.js';
 import { onnx } from '../onnx.js';
 
@@ -27,7 +26,7 @@ async function matched(order: readonly number[], factors: readonly number[], add
   );
   const graph = new GraphBuilder('one', { name: 'x', shape: [2, 2, 3], dtype: 'float32' });
   const y = graph.conv2d(graph.input, { name: 'conv', channels: 2, kernel: 1, activation: 'none', biases: false });
-  return (await onnx.open('one.onnx', memoryFiles({ 'one.onnx': file }))).match!(graph.build(y, []));
+  return (await onnx.open('one.onnx', createMemoryFiles([['one.onnx', file]]))).match!(graph.build(y, []));
 }
 
 it('a network that normalizes each channel by itself has its weights and tells by what', async () => {

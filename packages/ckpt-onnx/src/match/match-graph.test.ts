@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Graph, GraphBuilder } from '@graftjs/core';
+import { createMemoryFiles, type Graph, GraphBuilder } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { checkClose, evaluateGraph, uniform } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { variablesOf } from '../../test/arranged.js';
 import { networks } from '../../test/exported-networks.js';
-import { memoryFiles } from '../../test/memory-files.js';
 import {
   attribute,
   bytes,
@@ -121,7 +120,7 @@ function convolution(options: { biases?: boolean; batchNorm?: { scale: boolean }
 }
 
 async function found(file: Uint8Array, graph: Graph): Promise<Record<string, number[]>> {
-  const reader = await onnx.open('one.onnx', memoryFiles({ 'one.onnx': file }));
+  const reader = await onnx.open('one.onnx', createMemoryFiles([['one.onnx', file]]));
   const variables = await variablesOf(reader.match!(graph), graph.variables);
   return Object.fromEntries([...variables].map(([name, values]) => [name.replace('one/conv/', ''), [...values]]));
 }
@@ -284,7 +283,7 @@ describe('what a network does to its pictures before the first layer', () => {
   const fed = async (type: number, ...fields: Uint8Array[]) => {
     const weights = floatInitializer('w', [2, 3, 1, 1], [1, 2, 3, 4, 5, 6]);
     const file = model(input('pictures', type), weights, ...fields, node('Conv', ['x', 'w'], 'y'));
-    return (await onnx.open('one.onnx', memoryFiles({ 'one.onnx': file }))).match!(graph).input;
+    return (await onnx.open('one.onnx', createMemoryFiles([['one.onnx', file]]))).match!(graph).input;
   };
   const [bytesOf, floatsOf] = [2, 1];
   const turned = node('Transpose', ['pictures'], 't', integers('perm', [0, 3, 1, 2]));
@@ -348,7 +347,8 @@ describe('networks that part', () => {
     ]);
   };
   const strided = model(input('x'), conv(0, 3, 3, 2), conv(1, 3, 2), conv(2, 1, 2), conv(3, 3, 2));
-  const matchOf = async (graph: Graph) => (await onnx.open('a.onnx', memoryFiles({ 'a.onnx': strided }))).match!(graph);
+  const matchOf = async (graph: Graph) =>
+    (await onnx.open('a.onnx', createMemoryFiles([['a.onnx', strided]]))).match!(graph);
   const layersOf = ({ tensors }: { tensors: object }) =>
     Object.keys(tensors).filter((name) => name.endsWith('weights')).length;
 
@@ -392,7 +392,7 @@ describe('networks that part', () => {
       floatInitializer('wd', [2, 6, 1, 1], new Array(12).fill(7)),
       node('Conv', ['abc', 'wd'], 'd'),
     );
-    const { tensors, parting } = (await onnx.open('a.onnx', memoryFiles({ 'a.onnx': file }))).match!(net);
+    const { tensors, parting } = (await onnx.open('a.onnx', createMemoryFiles([['a.onnx', file]]))).match!(net);
     expect(parting).toBeUndefined();
     expect(['a', 'b', 'c', 'd'].map((name) => tensors[`net/${name}/weights`]!.name)).toEqual(['wa', 'wb', 'wc', 'wd']);
   });

@@ -2,10 +2,11 @@ import { type Container, type MaskSplit, pick } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { createSheet, type Ranked, type SheetRow, WorstAndBest } from '@graftjs/report';
 import { openMaskRun, type SegmentationScores, type SegmentedPicture, type ViewOptions } from '@graftjs/trainer';
-import { type EngineOptions, engineOf } from '../device-options.js';
+import type { EngineOptions } from '../device-options.js';
+import { openRunOptions } from '../open-run-options.js';
 import { formatTable, print } from '../print.js';
 import type { Progress } from '../progress.js';
-import { formatKnown, formatScores, formatShare, tellUnreadable } from '../run-progress.js';
+import { formatKnown, formatScores, formatShare } from '../run-progress.js';
 import { viewsOf } from '../view-options.js';
 
 /** Pictures on a sheet: so many of the worst, and of the best. */
@@ -41,11 +42,7 @@ export async function evaluateMaskRun(
   progress: Progress,
 ): Promise<MaskEvaluation> {
   const { split: name = 'test' } = options;
-  const run = await openMaskRun(folder, container, {
-    files: nodeFileSystem,
-    onUnreadable: tellUnreadable(progress),
-    ...engineOf(options),
-  });
+  const run = await openMaskRun(folder, container, openRunOptions(options, progress));
   try {
     const { splits, close } = await run.openDataset();
     try {

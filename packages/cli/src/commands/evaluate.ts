@@ -14,14 +14,15 @@ import {
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
-import { backendOption, deviceOf, type EngineOptions, engineOf } from '../device-options.js';
+import { backendOption, deviceOf, type EngineOptions } from '../device-options.js';
 import { findCheckpoint } from '../find-checkpoint.js';
 import { findData } from '../find-data.js';
 import { type NormalizationValues, normalizationOf, normalizationOptions } from '../normalization-options.js';
+import { openRunOptions } from '../open-run-options.js';
 import { number, wholeNumber } from '../option-values.js';
 import { formatTable, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
-import { formatScores, formatShare, showRun, tellUnreadable } from '../run-progress.js';
+import { formatScores, formatShare, showRun } from '../run-progress.js';
 import { addViewOptions, viewOptionNames } from '../view-options.js';
 import { evaluateMaskRun, printMaskEvaluation } from './evaluate-masks.js';
 
@@ -78,11 +79,7 @@ async function evaluateRun(
   container: Container,
   progress: Progress,
 ): Promise<{ readonly split: string } & Evaluation> {
-  const run = await openRun(folder, container, {
-    files: nodeFileSystem,
-    onUnreadable: tellUnreadable(progress),
-    ...engineOf(options),
-  });
+  const run = await openRun(folder, container, openRunOptions(options, progress));
   try {
     const { splits, close } = await run.openDataset();
     try {

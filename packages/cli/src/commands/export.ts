@@ -3,11 +3,12 @@ import { type ExportResult, exportRun, type RunScores, type RunTarget, runTarget
 import { startPictureWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
-import { backendOption, type EngineOptions, engineOf } from '../device-options.js';
+import { backendOption, type EngineOptions } from '../device-options.js';
+import { openRunOptions } from '../open-run-options.js';
 import { pictureSize } from '../option-values.js';
 import { formatQuantity, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
-import { formatScores, tellUnreadable } from '../run-progress.js';
+import { formatScores } from '../run-progress.js';
 import { createStopSignal } from '../stop-signal.js';
 
 interface Options extends EngineOptions {
@@ -88,11 +89,9 @@ Examples:
         const target = await runTarget(folder, container, { files: nodeFileSystem });
         const result = await exportRun<RunScores>(folder, container, {
           ...given,
-          ...engineOf(options),
-          files: nodeFileSystem,
+          ...openRunOptions(options, progress),
           workers,
           signal,
-          onUnreadable: tellUnreadable(progress),
           onProgress: (stage, done, count) => progress.update(stage, done, count),
         });
         progress.stop();

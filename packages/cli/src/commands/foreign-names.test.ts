@@ -240,19 +240,7 @@ describe('what a file lacks', () => {
     ];
     const run = join(await temporaryFolder(), 'run');
     const args = [
-      ...[
-        'finetune',
-        '--model',
-        'vgg_16',
-        '--head',
-        'pooled',
-        '--width',
-        '0.25',
-        '--size',
-        '32',
-        '--dataset',
-        'cifar10',
-      ],
+      ...'finetune --model vgg_16 --head pooled --width 0.25 --size 32 --dataset cifar10'.split(' '),
       ...['--data', data, '--checkpoint', from, '--exclude', 'vgg_16/logits', '--train', 'head', '--steps', '2'],
       ...['--batch-size', '4', '--out', run],
     ];

@@ -4,10 +4,11 @@ import { nodeFileSystem } from '@graftjs/core/node';
 import { encodeMask, encodePicture, overlayMask } from '@graftjs/report';
 import { openMaskRun, type ViewOptions } from '@graftjs/trainer';
 import { describeError } from '../describe-error.js';
-import { type EngineOptions, engineOf } from '../device-options.js';
+import type { EngineOptions } from '../device-options.js';
+import { openRunOptions } from '../open-run-options.js';
 import { print } from '../print.js';
 import { Progress } from '../progress.js';
-import { formatShare, tellUnreadable } from '../run-progress.js';
+import { formatShare } from '../run-progress.js';
 import { viewsOf } from '../view-options.js';
 
 /** What was found in a picture, or why it could not be read. */
@@ -54,11 +55,7 @@ export async function predictMasks(
   container: Container,
 ): Promise<PredictedMask[]> {
   const { json } = options;
-  const run = await openMaskRun(folder, container, {
-    files: nodeFileSystem,
-    onUnreadable: tellUnreadable(new Progress()),
-    ...engineOf(options),
-  });
+  const run = await openMaskRun(folder, container, openRunOptions(options, new Progress()));
   const results: PredictedMask[] = [];
   try {
     const { out = `${run.folder}/predictions` } = options;

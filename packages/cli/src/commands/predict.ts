@@ -4,11 +4,12 @@ import { openRun, type Prediction, predict, runTarget, type ViewOptions } from '
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { describeError } from '../describe-error.js';
-import { backendOption, type EngineOptions, engineOf } from '../device-options.js';
+import { backendOption, type EngineOptions } from '../device-options.js';
+import { openRunOptions } from '../open-run-options.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
-import { formatShare, tellUnreadable } from '../run-progress.js';
+import { formatShare } from '../run-progress.js';
 import { addViewOptions, viewOptionNames } from '../view-options.js';
 import { predictMasks } from './predict-masks.js';
 
@@ -91,12 +92,7 @@ Examples:
         const classes = predictions.map(({ name, probability }) => `${name} ${formatShare(probability)}`);
         if (!json) print(`${file}: ${classes.join(', ')}`);
       };
-      const onUnreadable = tellUnreadable(new Progress());
-      const run = await openRun(folder, container, {
-        files: nodeFileSystem,
-        onUnreadable,
-        ...engineOf(options),
-      });
+      const run = await openRun(folder, container, openRunOptions(options, new Progress()));
       try {
         const { session, classes, preprocessing } = run;
         for await (const predictions of predict(session, pictures(), classes, { preprocessing, top })) {

@@ -69,19 +69,7 @@ it('fine-tuning starts from a layers-model, by the names of Keras', async () => 
   const run = join(folder, 'run');
   const done = await graft(
     [
-      ...[
-        'finetune',
-        '--model',
-        'vgg_16',
-        '--head',
-        'pooled',
-        '--width',
-        '0.25',
-        '--size',
-        '32',
-        '--dataset',
-        'cifar10',
-      ],
+      ...'finetune --model vgg_16 --head pooled --width 0.25 --size 32 --dataset cifar10'.split(' '),
       ...['--data', await writeCifar10(join(folder, 'data')), '--checkpoint', model, '--exclude', 'vgg_16/logits'],
       ...['--train', 'head', '--steps', '2', '--batch-size', '4', '--out', run],
     ],

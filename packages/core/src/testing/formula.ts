@@ -1,4 +1,5 @@
 import { elementCount, type Shape } from '../dtype.js';
+import type { Random } from '../preprocessing.js';
 
 /** 32-bit FNV-1a of the UTF-8 bytes of `text`. */
 export function fnv1a(text: string): number {
@@ -21,6 +22,14 @@ export function uniform(name: string, count: number): Float64Array {
   const values = new Float64Array(count);
   for (let index = 0; index < count; index++) values[index] = hash(index, seed) / 4294967296;
   return values;
+}
+
+/** The sequence that belongs to `name`, one number after the other. */
+export function formulaRandom(name: string): Random {
+  const seed = fnv1a(name);
+  let index = 0;
+  const uniform = () => hash(index++, seed) / 4294967296;
+  return { uniform, below: (limit) => Math.floor(limit * uniform()) };
 }
 
 /**

@@ -1,9 +1,14 @@
 export { backboneContract } from './backbone-contract.js';
+export { changeBytes, changeJson } from './change-bytes.js';
 export { checkpointFormatContract } from './checkpoint-format-contract.js';
 export { type ContractCase, check, checkClose, checkFails } from './contract.js';
 export { datasetContract } from './dataset-contract.js';
 export { engineContract } from './engine-contract.js';
-export { fnv1a, formulaPicture, formulaVariable, smoothPicture, uniform } from './formula.js';
+export { fnv1a, formulaPicture, formulaRandom, formulaVariable, smoothPicture, uniform } from './formula.js';
+export { checkGraph, type GraphOracle } from './graph-oracle.js';
 export { pretrainedContract } from './pretrained-contract.js';
+export { readingOutcome, readTensors } from './reading-outcome.js';
+export { type Read, recordReads } from './record-reads.js';
 export { crossEntropy, evaluateBatch, evaluateGraph } from './reference.js';
 export { segmenterContract } from './segmenter-contract.js';
+export { openOracleTraining, type RecordedTensor, recordedError, type TrainingOracle } from './training-oracle.js';
