@@ -11,7 +11,12 @@ const newline = 10;
 const lockName = 'lock';
 
 /** What is left of a file of a run that was ended while it was written. */
-const draftPattern = /^(config\.json|metrics\.jsonl)\..+\.tmp$/;
+const draftPattern = /^(config\.json|metrics\.jsonl|stages\.json)\..+\.tmp$/;
+
+/** Removes from a run's folder what an ended process has left half written. */
+export async function removeDrafts(path: string, files: FileSystem): Promise<void> {
+  for (const name of await files.list(path)) if (draftPattern.test(name)) await files.remove(`${path}/${name}`);
+}
 
 /** What to do about a folder where no run has begun. */
 const elsewhere = 'Choose another folder, or make room in it.';
@@ -108,7 +113,7 @@ export class RunFolder {
       );
     }
     try {
-      for (const name of await files.list(path)) if (draftPattern.test(name)) await files.remove(`${path}/${name}`);
+      await removeDrafts(path, files);
     } catch (error) {
       await lock.release();
       throw error;
