@@ -33,6 +33,7 @@ export function memoryFiles(contents: ReadonlyMap<string, Uint8Array>): FileSyst
     },
     write: refuse,
     append: refuse,
+    sync: refuse,
     makeFolder: refuse,
     move: refuse,
     remove: refuse,

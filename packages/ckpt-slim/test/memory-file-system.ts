@@ -37,6 +37,7 @@ export function memoryFileSystem(contents: ReadonlyMap<string, Uint8Array>): Fil
       files.set(path, new Uint8Array(Buffer.concat(kept)));
     },
     append: () => Promise.reject(new Error('no test appends')),
+    sync: () => Promise.reject(new Error('no test appends')),
     makeFolder: async () => {},
     move: () => Promise.reject(new Error('no test moves')),
     async remove(path) {

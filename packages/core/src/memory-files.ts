@@ -95,6 +95,9 @@ export function createMemoryFiles(): FileSystem {
       for await (const chunk of chunks) content.add(chunk);
       files.set(inFolder(plain(path)), content);
     },
+    async sync(path) {
+      contentOf(path);
+    },
     async append(path, bytes) {
       const found = plain(path);
       const content = files.get(found) ?? new Content(bytes.length);

@@ -168,14 +168,23 @@ export class RunFolder {
     await writing(this.path, this.howToGoOn, () => this.#files.append(this.metrics, bytes));
   }
 
-  /** Bytes in the metrics so far. */
-  async metricsSize(): Promise<number> {
+  async #metricsSize(): Promise<number> {
     return (await this.#files.stat(this.metrics))?.size ?? 0;
+  }
+
+  /**
+   * Makes all lines of the metrics so far safe on disk: a checkpoint that counts on them must not outlive them.
+   * @returns how many bytes they are
+   */
+  async syncMetrics(): Promise<number> {
+    const size = await this.#metricsSize();
+    if (size > 0) await writing(this.path, this.howToGoOn, () => this.#files.sync(this.metrics));
+    return size;
   }
 
   /** Cuts the metrics off after `size` bytes, or after the last whole line before. */
   async cutMetrics(size: number): Promise<void> {
-    const total = await this.metricsSize();
+    const total = await this.#metricsSize();
     if (total === 0) return;
     const file = await this.#files.open(this.metrics);
     try {

@@ -200,7 +200,7 @@ export class TrainingLoop {
 
   async #save(): Promise<void> {
     const { run, weights, saver, onEvent } = this.#parts;
-    this.#state = { ...this.#state, metricsSize: await run.metricsSize() };
+    this.#state = { ...this.#state, metricsSize: await run.syncMetrics() };
     const saving = saver.save(weights, this.#state, { keepBest: run.record.earlyStop !== undefined });
     const path = await saving.catch((error: unknown) => {
       throw this.#notSaved(error);
