@@ -99,6 +99,35 @@ describe('a run with masks', () => {
     expect(after.get('tiny_fine/score/weights')).not.toEqual(before.get('tiny_fine/score/weights'));
   });
 
+  it('is evaluated on each picture once, and on those of a size one after the other', async () => {
+    const dataset = { ...tinyMaskConfig.dataset, name: 'many' };
+    const many = maskSet('many', () => ({ train: rectanglesSplit(8, 0), test: rectanglesSplit(60, 1000) }));
+    const config = { ...tinyMaskConfig, dataset: { ...dataset, limitTest: 40 }, epochs: 1 };
+    const { folder, container } = await run(config, tinyMaskContainer(many));
+    const opened = await openMaskRun(folder, container, { files });
+    const { test } = (await opened.openDataset()).splits;
+    const reads: number[] = [];
+    const counted = {
+      ...test,
+      read(index: number) {
+        reads.push(index);
+        return test.read(index);
+      },
+    };
+    const sizes: string[] = [];
+    await opened.evaluate(counted, {
+      onPicture({ index, picture: { height, width } }) {
+        expect(test.size(index)).toMatchObject({ height, width });
+        sizes.push(`${height}x${width}`);
+      },
+    });
+    await opened.close();
+    expect(reads.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    const changes = sizes.filter((size, place) => size !== sizes[place - 1]).length;
+    expect(changes).toBe(new Set(sizes).size);
+    expect(changes).toBeLessThan(40);
+  });
+
   it('is not harmed by pictures that are all void', async () => {
     const blank = (picture: MaskedPicture) => ({ ...picture, mask: picture.mask.map(() => voidLabel) });
     const split = rectanglesSplit(8, 0);
