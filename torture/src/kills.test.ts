@@ -35,7 +35,6 @@ describe.each(regimes)('$name', (regime) => {
         ? [
             within('^write .*stages\\.json', 0),
             within('^write .*fcn_32s.*\\.data-00000-of-00001', 5),
-            within('^append .*fcn_32s/metrics\\.jsonl', 4),
             within('^write .*fcn_16s/config\\.json', 0),
             within('^rename .*fcn_16s.*\\.state\\.json', 1),
           ]

@@ -42,7 +42,7 @@ export const regimes: readonly Regime[] = [
     fromCheckpoint: true,
     target: 'masks',
     options: words(
-      '--stages 32s,16s --learning-rate 0.01,0.003 --steps 8 --eval-every 5 --save-every 3 --augment crop,flip,scale --class-weights median --accumulate 2',
+      '--stages 32s,16s --learning-rate 0.01,0.003 --steps 6 --eval-every 4 --save-every 2 --augment crop,flip,scale --class-weights median --accumulate 2',
     ),
   },
 ];
