@@ -1,8 +1,9 @@
 import { slimV2 } from '@graftjs/ckpt-slim';
+import { tfjs } from '@graftjs/ckpt-tfjs';
 import type { CheckpointReader } from '@graftjs/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AllocationWatch } from './allocation-watch.js';
-import { readFixtures } from './fixtures.js';
+import { readSlimFixtures, readTfjsFixtures } from './fixtures.js';
 import { takeApart } from './mutate.js';
 import { tortureCheckpoints } from './mutations.js';
 import { isSameValue, readAll } from './read-all.js';
@@ -20,7 +21,7 @@ it('100,000 damaged checkpoints end in coded errors or right values, in time and
 
 describe('the torture itself', () => {
   it('seals tables that are read as TensorFlow’s own', async () => {
-    const fixtures = await readFixtures();
+    const fixtures = await readSlimFixtures();
     expect(fixtures.length).toBeGreaterThan(15);
     for (const fixture of fixtures) {
       const { tables } = takeApart(fixture);
@@ -46,19 +47,20 @@ describe('the torture itself', () => {
     expect(new Uint8Array(9).length + watch.take()).toBe(9);
   });
 
-  describe('notices a reader that', () => {
-    const undamaged = 20;
-    /** Replaces that of V2, once the undamaged fixtures are read. */
+  describe.each([slimV2, tfjs])('notices a reader of $name that', (format) => {
+    /** Replaces it, once the undamaged fixtures are read. */
     const torturing = async (change: (reader: CheckpointReader) => CheckpointReader) => {
-      const { open } = slimV2;
+      const fixtures = [...(await readSlimFixtures()), ...(await readTfjsFixtures())];
+      const undamaged = fixtures.filter((fixture) => fixture.format === format).length;
+      const { open } = format;
       let opened = 0;
-      onTestFinished(() => void Object.assign(slimV2, { open }));
+      onTestFinished(() => void Object.assign(format, { open }));
       const changed: typeof open = async (path, files) => {
         const reader = await open(path, files);
         return opened++ < undamaged ? reader : change(reader);
       };
-      Object.assign(slimV2, { open: changed });
-      return tortureCheckpoints({ count: 300, seed: 1 });
+      Object.assign(format, { open: changed });
+      return tortureCheckpoints({ count: 2000, seed: 1 });
     };
     const reading = (read: CheckpointReader['read']) => (reader: CheckpointReader) => ({
       tensors: reader.tensors,

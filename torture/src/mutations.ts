@@ -1,8 +1,11 @@
+import { tfjs } from '@graftjs/ckpt-tfjs';
 import { CheckpointError, type Random } from '@graftjs/core';
 import { createRandom } from '@graftjs/trainer';
 import { AllocationWatch } from './allocation-watch.js';
-import { type Fixture, largeFixture, readFixtures } from './fixtures.js';
-import { type Mutation, mutate, type Subject, takeApart } from './mutate.js';
+import { type Fixture, largeFixture, readSlimFixtures, readTfjsFixtures } from './fixtures.js';
+import { mutate, takeApart } from './mutate.js';
+import { mutateTfjs } from './mutate-tfjs.js';
+import type { Mutation } from './mutation.js';
 import { isSameValue, readAll, type Values } from './read-all.js';
 
 /** Elements of arrays for a byte of the files: 8 of a number that takes a byte, in a block that Snappy made 64 / 3 times as small. */
@@ -14,6 +17,19 @@ const mostMilliseconds = 2000;
 
 /** Of so many mutations one is of the large fixture. */
 const largeSeldom = 2000;
+
+/** What is damaged, and how. */
+interface Subject {
+  readonly fixture: Fixture;
+  mutate(random: Random): Mutation;
+}
+
+function slimSubject(fixture: Fixture): Subject {
+  const parts = takeApart(fixture);
+  return { fixture, mutate: (random) => mutate(parts, random) };
+}
+
+const tfjsSubject = (fixture: Fixture): Subject => ({ fixture, mutate: (random) => mutateTfjs(fixture, random) });
 
 /** What came of mutations. */
 export interface MutationSummary {
@@ -35,14 +51,13 @@ interface Outcome {
   readonly elements: number;
 }
 
-/** What is wrong in spite of checksums that tell: of V2, a value that no variable has; without a seal, any other than its own. */
-function untold({ fixture, dataPaths, isSliced }: Subject, { checksums }: Mutation, found: Values): string | undefined {
-  const { values } = fixture;
+/** What is wrong in spite of checksums that tell. */
+function untold({ values }: Fixture, { checksums }: Mutation, found: Values): string | undefined {
   if (checksums === 'tell') {
     for (const [name, value] of values) if (!isSameValue(found.get(name), value)) return `wrong values of ${name}`;
     return found.size === values.size ? undefined : `${found.size} variables`;
   }
-  if (checksums === 'silent' || isSliced || dataPaths.length === 0) return undefined;
+  if (checksums === 'silent') return undefined;
   for (const [name, value] of found) {
     const isKnown = value.length === 0 || [...values.values()].some((known) => isSameValue(known, value));
     if (!isKnown) return `values of ${name} that are nowhere in it`;
@@ -57,8 +72,8 @@ function isMeant(error: unknown): boolean {
 }
 
 /** Reads all of a damaged checkpoint. @throws Error for a crash, wrong values, or more memory than the files warrant */
-async function readDamaged(subject: Subject, mutation: Mutation, watch: AllocationWatch): Promise<Outcome> {
-  const { format, prefix } = subject.fixture;
+async function readDamaged(fixture: Fixture, mutation: Mutation, watch: AllocationWatch): Promise<Outcome> {
+  const { format, prefix } = fixture;
   const bytes = [...mutation.files.values()].reduce((sum, file) => sum + file.length, 1);
   let elements = 0;
   const measure = () => {
@@ -68,7 +83,7 @@ async function readDamaged(subject: Subject, mutation: Mutation, watch: Allocati
   watch.take();
   const started = performance.now();
   try {
-    const wrong = untold(subject, mutation, await readAll(format, mutation.path ?? prefix, mutation.files, measure));
+    const wrong = untold(fixture, mutation, await readAll(format, mutation.path ?? prefix, mutation.files, measure));
     if (wrong !== undefined) throw new Error(`It gave ${wrong}`);
   } catch (error) {
     if (!isMeant(error)) throw error;
@@ -101,18 +116,18 @@ class Account {
   #largest = 0;
 
   /** @throws Error where it does not end as it should, with what it was */
-  async add(subject: Subject, mutation: Mutation, watch: AllocationWatch, label: string): Promise<void> {
+  async add(fixture: Fixture, mutation: Mutation, watch: AllocationWatch, label: string): Promise<void> {
     try {
-      let outcome = await readDamaged(subject, mutation, watch);
+      let outcome = await readDamaged(fixture, mutation, watch);
       // The machine may have been busy with something else.
-      if (outcome.milliseconds > mostMilliseconds) outcome = await readDamaged(subject, mutation, watch);
+      if (outcome.milliseconds > mostMilliseconds) outcome = await readDamaged(fixture, mutation, watch);
       if (outcome.milliseconds > mostMilliseconds) throw new Error(`It took ${outcome.milliseconds} ms, twice`);
       this.#count++;
       if (outcome.refused) this.#refused++;
       this.#slowest = Math.max(this.#slowest, outcome.milliseconds);
       this.#largest = Math.max(this.#largest, outcome.elements);
     } catch (cause) {
-      throw new Error(`${subject.fixture.name}, ${label}, of ${mutation.what}: ${cause}`, { cause });
+      throw new Error(`${fixture.name}, ${label}, of ${mutation.what}: ${cause}`, { cause });
     }
   }
 
@@ -139,8 +154,8 @@ async function watching(work: (account: Account, watch: AllocationWatch) => Prom
 }
 
 /**
- * Damages TensorFlow's checkpoints and a large one, and reads each: it must end in a coded error or in the right values, in
- * time, and within the memory that the files warrant.
+ * Damages checkpoints of TensorFlow and TensorFlow.js, and a large one, and reads each: it must end in a coded error or in the
+ * right values, in time, and within the memory that the files warrant.
  * @param count how many; each follows from the seed and its number alone
  * @param from the number of the first. Default 0
  * @throws Error at the first that does not, with its number
@@ -149,34 +164,38 @@ export async function tortureCheckpoints(
   { count, seed, from = 0 }: { readonly count: number; readonly seed: number; readonly from?: number },
   onProgress?: (done: number) => void,
 ): Promise<MutationSummary> {
-  const subjects = (await readFixtures()).map(takeApart);
-  const large = takeApart(await largeFixture());
+  const subjects = [...(await readSlimFixtures()).map(slimSubject), ...(await readTfjsFixtures()).map(tfjsSubject)];
+  const large = slimSubject(await largeFixture());
   const shares = subjects.map(({ fixture }) => shareOf(fixture));
   return watching(async (account, watch) => {
     for (let number = from; number < from + count; number++) {
       const random = createRandom(seed, number);
       const subject = random.below(largeSeldom) === 0 ? large : drawSubject(subjects, shares, random);
-      await account.add(subject, mutate(subject, random), watch, `mutation ${number} of seed ${seed}`);
+      await account.add(subject.fixture, subject.mutate(random), watch, `mutation ${number} of seed ${seed}`);
       if (number % 1000 === 999) onProgress?.(number + 1 - from);
     }
   });
 }
 
 /**
- * The same with every file of TensorFlow's checkpoints cut short at every byte, and with every byte changed.
+ * The same with every file of the checkpoints cut short at every byte, and with every byte changed.
  * @param onProgress called after each file
  */
 export async function tortureEveryByte(onProgress?: (path: string) => void): Promise<MutationSummary> {
-  const subjects = (await readFixtures()).map(takeApart);
+  const fixtures = [...(await readSlimFixtures()), ...(await readTfjsFixtures())];
   return watching(async (account, watch) => {
-    for (const subject of subjects) {
-      for (const [path, bytes] of subject.fixture.files) {
+    for (const fixture of fixtures) {
+      const onChange = fixture.format === tfjs ? 'silent' : 'tell';
+      for (const [path, bytes] of fixture.files) {
         for (let place = 0; place < bytes.length; place++) {
           const changed = bytes.slice();
           changed[place]! ^= 1 << (place % 8);
-          for (const damaged of [bytes.slice(0, place), changed]) {
-            const files = new Map(subject.fixture.files).set(path, damaged);
-            await account.add(subject, { what: path, files, checksums: 'tell' }, watch, `byte ${place}`);
+          for (const [damaged, checksums] of [
+            [bytes.slice(0, place), 'tell'],
+            [changed, onChange],
+          ] as const) {
+            const files = new Map(fixture.files).set(path, damaged);
+            await account.add(fixture, { what: path, files, checksums }, watch, `byte ${place}`);
           }
         }
         onProgress?.(path);

@@ -53,6 +53,8 @@ export interface Split extends PictureSource {
 export interface MaskSplit extends PictureSource<MaskedPicture> {
   /** How many pictures there are. */
   readonly count: number;
+  /** How large picture `index` is, in pixels; known without its being read. */
+  size(index: number): Pick<Picture, 'height' | 'width'>;
 }
 
 /** A data set, open. */

@@ -37,8 +37,10 @@ export interface FileSystem {
    * A chunk may be reused by its producer once the next is asked for.
    */
   write(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
-  /** Adds to the end of a file, which is made where it is missing. */
+  /** Adds to the end of a file, which is made where it is missing; a power cut may undo it until `sync`. */
   append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Returns once all that was appended to a file is safe on disk; rejects where there is none. */
+  sync(path: string): Promise<void>;
   /** Makes a folder and those above it; no error where it exists. */
   makeFolder(path: string): Promise<void>;
   /** Puts a file on the same disk into another place at once, in place of what was there; its bytes are safe on disk by then. */

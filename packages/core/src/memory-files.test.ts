@@ -35,6 +35,7 @@ describe.each<[string, () => FileSystem, string]>([
     await files.write(`${folder}/a`, [Uint8Array.of(1, 2), Uint8Array.of(3)]);
     for (const byte of [4, 5]) await files.append(`${folder}/a`, Uint8Array.of(byte));
     await files.append(`${folder}//b/./new`, Uint8Array.of(9));
+    await files.sync(`${folder}/b/new`);
     expect(await files.list(folder)).toEqual(['a', 'b']);
     expect(await files.list(`${folder}/b/`)).toEqual(['c', 'new']);
     expect(await read(`${folder}/a`)).toEqual([1, 2, 3, 4, 5]);
@@ -89,6 +90,7 @@ describe.each<[string, () => FileSystem, string]>([
       () => files.write(`${folder}/none/a`, []),
       () => files.write(`${folder}/b`, []),
       () => files.append(`${folder}/none/a`, Uint8Array.of(1)),
+      () => files.sync(`${folder}/none`),
       () => files.open(`${folder}/none`),
       () => files.list(`${folder}/none`),
       () => files.realPath(`${folder}/none`),

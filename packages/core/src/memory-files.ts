@@ -107,6 +107,9 @@ export function createMemoryFiles(contents: Iterable<readonly [path: string, byt
       for await (const chunk of chunks) content.add(chunk);
       files.set(inFolder(plain(path)), content);
     },
+    async sync(path) {
+      contentOf(path);
+    },
     async append(path, bytes) {
       const found = plain(path);
       const content = files.get(found) ?? new Content();

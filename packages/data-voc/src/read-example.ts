@@ -10,16 +10,21 @@ export interface ExampleKey {
   readonly classes: number;
 }
 
+/** Height and width in pixels. */
+export type PictureSize = Pick<Picture, 'height' | 'width'>;
+
 /** A picture with more pixels is refused: 100 megapixels are 300 MB as RGB. */
 const pixelLimit = 100_000_000;
 
 /**
  * Checks what the headers of a picture and its mask say, without decoding either.
+ * @returns the size of both
  * @throws DataError `data/not-a-picture`, `data/picture-too-large`, `data/mask-size`, and what `readMaskHeader` throws
  */
-export async function checkHeaders({ picture, mask }: ExampleKey): Promise<void> {
-  const size = await readPictureHeader(picture);
-  checkSize(mask, await readMaskHeader(mask), size);
+export async function checkHeaders({ picture, mask }: ExampleKey): Promise<PictureSize> {
+  const { height, width } = await readPictureHeader(picture);
+  checkSize(mask, await readMaskHeader(mask), { height, width });
+  return { height, width };
 }
 
 /** What libvips says, of which the first line tells the reason. */

@@ -1,21 +1,28 @@
 import { availableParallelism } from 'node:os';
 import { DataError, type GraftError, type MaskDataset, type MaskSplit } from '@graftjs/core';
 import pMap from 'p-map';
-import { checkHeaders, type ExampleKey, readPicture } from './read-example.js';
+import { checkHeaders, type ExampleKey, type PictureSize, readPicture } from './read-example.js';
 import { voc2012Download } from './voc-downloads.js';
 import { type LayoutOptions, type LeftOut, readLayout } from './voc-layout.js';
 
 /** How many damaged files a message names. */
 const named = 5;
 
-/** Finds examples that cannot be used: by their headers, or under `skip` by decoding every one of them. */
-async function findDamaged(examples: readonly ExampleKey[], corrupt: 'refuse' | 'skip'): Promise<LeftOut[]> {
+interface Examined {
+  /** By the path of the picture. */
+  readonly sizes: ReadonlyMap<string, PictureSize>;
+  readonly damaged: readonly LeftOut[];
+}
+
+/** Finds the sizes of examples, and those that cannot be used: by their headers, or under `skip` by decoding every one of them. */
+async function examine(examples: readonly ExampleKey[], corrupt: 'refuse' | 'skip'): Promise<Examined> {
   const damaged: LeftOut[] = [];
+  const sizes = new Map<string, PictureSize>();
   await pMap(
     examples,
     async (example) => {
       try {
-        await checkHeaders(example);
+        sizes.set(example.picture, await checkHeaders(example));
         if (corrupt === 'skip') await readPicture(example);
       } catch (error) {
         damaged.push({ id: example.picture, reason: (error as GraftError).message });
@@ -23,7 +30,7 @@ async function findDamaged(examples: readonly ExampleKey[], corrupt: 'refuse' | 
     },
     { concurrency: availableParallelism() },
   );
-  return damaged.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return { sizes, damaged: damaged.sort((a, b) => (a.id < b.id ? -1 : 1)) };
 }
 
 function refuse(folder: string, damaged: readonly LeftOut[]): never {
@@ -37,7 +44,7 @@ function refuse(folder: string, damaged: readonly LeftOut[]): never {
   );
 }
 
-function createSplit(examples: readonly ExampleKey[]): MaskSplit {
+function createSplit(examples: readonly ExampleKey[], sizes: Examined['sizes']): MaskSplit {
   const key = (index: number): ExampleKey => {
     const example = examples[index];
     if (example) return example;
@@ -45,6 +52,7 @@ function createSplit(examples: readonly ExampleKey[]): MaskSplit {
   };
   return {
     count: examples.length,
+    size: (index) => sizes.get(key(index).picture)!,
     id: (index) => key(index).picture,
     read: async (index) => readPicture(key(index)),
     module: { url: new URL('./read-example.js', import.meta.url).href, key },
@@ -58,12 +66,13 @@ function createVoc(kind: Pick<MaskDataset, 'name' | 'description' | 'download'>,
     target: 'masks',
     async open({ folder, corrupt = 'refuse' }) {
       const { classes, splits, missing, leftOut } = await readLayout(folder, layout);
-      const damaged = [...missing, ...(await findDamaged(Object.values(splits).flat(), corrupt))];
+      const examined = await examine(Object.values(splits).flat(), corrupt);
+      const damaged = [...missing, ...examined.damaged];
       if (corrupt === 'refuse' && damaged.length > 0) refuse(folder, damaged);
       const ids = new Set(damaged.map(({ id }) => id));
       const whole = Object.entries(splits).map(([name, examples]) => {
         const kept = examples.filter(({ picture }) => !ids.has(picture));
-        if (kept.length > 0) return [name, createSplit(kept)] as const;
+        if (kept.length > 0) return [name, createSplit(kept, examined.sizes)] as const;
         throw new DataError('data/empty-split', `The split '${name}' of ${folder} has no picture that can be used.`, {
           details: { folder, split: name, damaged },
         });

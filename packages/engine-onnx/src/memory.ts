@@ -10,9 +10,9 @@ const runtimeBytes = { thread: 39 * 2 ** 20, graph: 1.3 * 2 ** 20 };
  * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: pictures in two layouts
  * and padded, windows, and what the pool loses by growing in steps. On the way back of a convolution with more than one place
  * there are shifted copies, and on that of a pooling whose windows overlap the places of the largest elements, in multiples of
- * what it reads.
+ * what it reads. A transposed convolution has columns, and what it makes of them in multiples of that.
  */
-const pool = { forward: 3.5, backward: 1.8, shifted: 7.8, overlapping: 5 };
+const pool = { forward: 3.5, backward: 1.8, shifted: 7.8, overlapping: 5, enlarged: 3 };
 
 const loadedBytes = (graphs: number): number => runtimeBytes.thread + graphs * runtimeBytes.graph;
 
@@ -62,6 +62,21 @@ function overlappingBytes(nodes: readonly Node[], shapes: ReadonlyMap<string, Sh
   return Math.max(0, ...read.map((shape) => bytesOf([shape])));
 }
 
+/** Bytes that the pool holds for an example in the graph of some nodes. */
+function forwardBytes(
+  { nodes, largest }: Pick<StepSegment, 'nodes' | 'largest'>,
+  { variables }: Graph,
+  shapes: ReadonlyMap<string, Shape>,
+): number {
+  const enlarged = nodes.flatMap((node) => {
+    if (node.op !== 'conv2dTranspose') return [];
+    const [kh, kw, channels] = variables.find(({ name }) => name === node.weights)!.shape;
+    const [height, width] = shapes.get(node.inputs[0]!)!;
+    return [bytesOf([[height!, width!, kh!, kw!, channels!]]) + pool.enlarged * bytesOf([node.shape])];
+  });
+  return Math.max(pool.forward * largest, ...enlarged);
+}
+
 /** What a training session takes. */
 export function trainingMemory(plan: StepPlan, training: TrainingOptions): MemoryUse {
   const { graph, layouts, budgets } = plan;
@@ -83,9 +98,10 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
   return (examples) => {
     const together = Math.ceil(examples / Math.max(1, Math.ceil(examples / group)));
     let bytes = fixed + examples * inputBytes(graph) + together * kept;
-    for (const { piece, largest, nodes, forward, backward } of segments) {
+    for (const segment of segments) {
+      const { piece, largest, nodes, forward, backward } = segment;
       const count = Math.min(piece, together);
-      if (forward) bytes += pool.forward * count * largest;
+      if (forward) bytes += count * forwardBytes(segment, graph, shapes);
       if (!backward) continue;
       const convolutions = backward.trained.filter((name) => layouts.isTurned(name)).map((name) => layouts.dims(name));
       const shifts = convolutions.some(([, , height, width]) => height! * width! > 1);
@@ -101,7 +117,7 @@ export function trainingMemory(plan: StepPlan, training: TrainingOptions): Memor
 export function predictionMemory(plan: PredictionPlan): MemoryUse {
   const { graph, layouts } = plan;
   const segments = writePrediction(plan, [graph.output]);
-  const shapes = new Map(graph.nodes.map(({ name, shape }) => [name, shape]));
+  const shapes = new Map([graph.input, ...graph.nodes].map(({ name, shape }) => [name, shape]));
   const passed = bytesOf(segments.flatMap(({ outputs }) => outputs.map((name) => shapes.get(name)!)));
   const held = new Set(segments.flatMap(({ constants }) => [...constants]));
   const fixed =
@@ -114,7 +130,7 @@ export function predictionMemory(plan: PredictionPlan): MemoryUse {
     );
   return (examples) =>
     segments.reduce(
-      (bytes, { piece, largest }) => bytes + pool.forward * Math.min(piece, examples) * largest,
+      (bytes, segment) => bytes + Math.min(segment.piece, examples) * forwardBytes(segment, graph, shapes),
       fixed + examples * (inputBytes(graph) + passed),
     );
 }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type EngineError, GraphBuilder, type Optimizer } from '@graftjs/core';
 import { checkClose } from '@graftjs/core/testing';
 import { OnnxGraph } from '@graftjs/onnx';
@@ -102,4 +104,35 @@ it('gives arrays back after an error of the runtime, which keeps its class, code
   await run(3);
   expect([...y.array]).toEqual([2, 4, 6, 0]);
   await executor.release(model);
+});
+
+/** Opens a network in a process of its own, time after time, and prints what came of it. */
+async function openElsewhere(flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const program = `
+    const { GraphBuilder } = await import('@graftjs/core');
+    const { onnxEngine } = await import('@graftjs/engine-onnx');
+    const graph = new GraphBuilder('net', { name: 'x', shape: [4, 4, 3], dtype: 'float32' });
+    const net = graph.build(graph.reshape(graph.mean(graph.input, { name: 'm' }), { name: 'r', shape: [3] }), []);
+    for (let time = 0; time < 2; time++) {
+      await onnxEngine.open(net).then(
+        async (session) => console.log((await session.predict(new Float32Array(48).fill(2), 1)).get(net.output).join()),
+        ({ code, cause }) => console.log(code, cause.code),
+      );
+    }
+    await new Promise(setImmediate);
+  `;
+  const args = [...flags, '--input-type=module', '--eval', program];
+  const options = { timeout: 60_000, env: { ...process.env, ...env } };
+  return (await promisify(execFile)(process.execPath, args, options)).stdout.trim();
+}
+
+it('is an error of the engine where the thread cannot be made, and nothing else ends the process', async () => {
+  const permission = '--permission';
+  const restricted = process.allowedNodeEnvironmentFlags.has(permission) ? permission : '--experimental-permission';
+  const line = 'engine/runtime ERR_ACCESS_DENIED';
+  expect(await openElsewhere([restricted, '--allow-fs-read=*'])).toBe(`${line}\n${line}`);
+});
+
+it('starts where NODE_OPTIONS has what is for the whole process', async () => {
+  expect(await openElsewhere([], { NODE_OPTIONS: '--title=graft' })).toBe('2,2,2\n2,2,2');
 });

@@ -1,19 +1,18 @@
 import { EngineError } from '@graftjs/core';
-import { threadEnvironment } from '@graftjs/core/node';
 import { Piscina } from 'piscina';
 import type { Block, TensorView } from './block.js';
 import type { Executor } from './executor.js';
 import type { LoadMessage, MessageView, Outcome, RunMessage } from './worker.js';
 
 // The thread runs what was built, also where this file is run as TypeScript, by tests.
-const program = new URL('../dist/worker.js', import.meta.url).href;
+const program = new URL('../dist/worker-entry.cjs', import.meta.url).href;
 
 /**
  * Runs onnxruntime in a thread of its own, since it blocks the one that it runs in for as long as it works. Arrays move there
  * and back; they are not copied. The thread starts with the first call and does not keep the process from ending.
  */
 export function executeInWorker(): Executor {
-  const pool = new Piscina({ filename: program, minThreads: 1, maxThreads: 1, env: threadEnvironment() });
+  const pool = new Piscina({ filename: program, minThreads: 1, maxThreads: 1 });
 
   /**
    * @param blocks whose arrays the message has

@@ -116,7 +116,7 @@ export function limitSplit(split: Split | MaskSplit, limit: number | undefined, 
     ...(source.module && { module: limitModule(source.module, original) }),
   });
   if ('labels' in split) return { ...limited(split), labels: Int32Array.from(kept, (index) => split.labels[index]!) };
-  return { ...limited(split), count: limit };
+  return { ...limited(split), count: limit, size: (index) => split.size(original(index)) };
 }
 
 const labelsAt = (split: Split, indices: Uint32Array): Int32Array =>

@@ -33,6 +33,7 @@ function noise(index: number): MaskedPicture {
 const noiseSplit = (count: number): MaskSplit => ({
   count,
   id: (index) => `picture ${index}`,
+  size: noise,
   read: async (index) => noise(index),
 });
 

@@ -130,6 +130,20 @@ describe('a run that was stopped goes on as if it had not been', () => {
     }
   });
 
+  it('killed after its last checkpoint was whole, before the folder was in order', async () => {
+    const folder = await temporaryFolder();
+    await finetune(config, tinyContainer(), { files: nodeFileSystem, folder });
+    const note = `${folder}/checkpoints/checkpoint`;
+    const [expected, remains] = [await readFile(note, 'utf8'), await remainsOf(folder)];
+    await writeFile(note, 'model_checkpoint_path: "model.ckpt-20"\n');
+    for (const name of ['checkpoint.0123456789ab.tmp', 'model.ckpt-2.index']) {
+      await writeFile(`${folder}/checkpoints/${name}`, '');
+    }
+    await resume(folder, tinyContainer(), { files: nodeFileSystem });
+    expect(await readFile(note, 'utf8')).toBe(expected);
+    expect(await remainsOf(folder)).toEqual(remains);
+  });
+
   it('that has ended gives its result again, and nothing changes', async () => {
     const folder = `${await temporaryFolder()}/run`;
     const container = tinyContainer();

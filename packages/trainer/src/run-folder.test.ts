@@ -97,7 +97,7 @@ describe('metrics', () => {
     }
     const text = () => readFile(run.metrics, 'utf8');
     expect(await text()).toBe(lines.join(''));
-    const size = await run.metricsSize();
+    const size = await run.syncMetrics();
     expect(size).toBe(lines.join('').length);
     await run.cutMetrics(size + 5);
     expect(await text()).toBe(lines.join(''));

@@ -11,7 +11,12 @@ const newline = 10;
 const lockName = 'lock';
 
 /** What is left of a file of a run that was ended while it was written. */
-const draftPattern = /^(config\.json|metrics\.jsonl)\..+\.tmp$/;
+const draftPattern = /^(config\.json|metrics\.jsonl|stages\.json)\..+\.tmp$/;
+
+/** Removes from a run's folder what an ended process has left half written. */
+export async function removeDrafts(path: string, files: FileSystem): Promise<void> {
+  for (const name of await files.list(path)) if (draftPattern.test(name)) await files.remove(`${path}/${name}`);
+}
 
 /** What to do about a folder where no run has begun. */
 const elsewhere = 'Choose another folder, or make room in it.';
@@ -108,7 +113,7 @@ export class RunFolder {
       );
     }
     try {
-      for (const name of await files.list(path)) if (draftPattern.test(name)) await files.remove(`${path}/${name}`);
+      await removeDrafts(path, files);
     } catch (error) {
       await lock.release();
       throw error;
@@ -163,14 +168,23 @@ export class RunFolder {
     await writing(this.path, this.howToGoOn, () => this.#files.append(this.metrics, bytes));
   }
 
-  /** Bytes in the metrics so far. */
-  async metricsSize(): Promise<number> {
+  async #metricsSize(): Promise<number> {
     return (await this.#files.stat(this.metrics))?.size ?? 0;
+  }
+
+  /**
+   * Makes all lines of the metrics so far safe on disk: a checkpoint that counts on them must not outlive them.
+   * @returns how many bytes they are
+   */
+  async syncMetrics(): Promise<number> {
+    const size = await this.#metricsSize();
+    if (size > 0) await writing(this.path, this.howToGoOn, () => this.#files.sync(this.metrics));
+    return size;
   }
 
   /** Cuts the metrics off after `size` bytes, or after the last whole line before. */
   async cutMetrics(size: number): Promise<void> {
-    const total = await this.metricsSize();
+    const total = await this.#metricsSize();
     if (total === 0) return;
     const file = await this.#files.open(this.metrics);
     try {

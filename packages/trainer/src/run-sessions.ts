@@ -23,6 +23,7 @@ import { optimizers } from './optimizers/optimizers.js';
 import { type RecalibrationBatch, recalibrate, recalibrationTraining } from './recalibrate.js';
 import type { RunRecord } from './run-config.js';
 import type { RunOptions } from './run-options.js';
+import type { RunTask } from './run-task.js';
 import { joinWeights, type Weights } from './weights.js';
 
 /** What a run's steps run on. */
@@ -85,13 +86,12 @@ function trainingOptions(record: RunRecord): TrainingOptions {
 /**
  * Opens what a run trains on. Where the network begins with a frozen part, and features may be kept, that part is a session
  * of its own, and the training session takes what it gives.
- * @param pictures how many each split has
  */
 export async function openRunSessions(
   record: RunRecord,
   graph: Graph,
   container: Container,
-  pictures: readonly number[],
+  task: RunTask,
   { files, features: options, availableMemory }: Pick<RunOptions, 'files' | 'features' | 'availableMemory'>,
 ): Promise<RunSessions> {
   const engine = resolve(container, ENGINE, record.engine.name);
@@ -99,6 +99,7 @@ export async function openRunSessions(
   const training = trainingOptions(record);
   const where = { ...(record.engine.device !== undefined && { device: record.engine.device }) };
   const recalibrates = record.batchNorm === 'recalibrated';
+  const whole = availableMemory === undefined ? undefined : await task.evaluationMemory?.();
   const check = async (...uses: readonly (Promise<MemoryUse> | undefined)[]) => {
     const known = (await Promise.all(uses)).filter((use) => use !== undefined);
     const stepping: MemoryUse = (examples) => known.reduce((sum, use) => sum + use(examples), 0);
@@ -106,14 +107,15 @@ export async function openRunSessions(
     const recalibrating = recalibrates ? await engine.trainingMemory?.(other.graph, other.training, where) : undefined;
     const use: MemoryUse = (examples) =>
       recalibrating ? Math.max(stepping(examples), stepping(0) + recalibrating(examples)) : stepping(examples);
-    if (availableMemory !== undefined) checkMemory(graph, [use], record.batchSize, availableMemory);
+    if (availableMemory !== undefined) checkMemory(graph, use, record.batchSize, availableMemory, whole);
   };
   const recalibrating = (weights: Weights): Pick<RunSessions, 'recalibrate'> =>
     recalibrates ? { recalibrate: (...args) => recalibrate(weights, engine, where, ...args) } : {};
-  // Besides the steps, the session that trains predicts the test split, for which it needs no variables again, and saves,
-  // for which the largest variable is copied.
+  // Besides the steps, the session that trains predicts the test split, for which it needs no variables again, or one for whole
+  // pictures does; and it saves, for which the largest variable is copied.
   const saving = 4 * Math.max(...graph.variables.map(({ shape }) => elementCount(shape)));
   const evaluating = async (of: Graph): Promise<MemoryUse> => {
+    if (whole) return () => Math.max(saving, whole.bytes);
     const use = await engine.predictionMemory?.(of, where);
     return (examples) => (use ? Math.max(saving, use(examples) - use(0)) : saving);
   };
@@ -122,7 +124,8 @@ export async function openRunSessions(
   const split = options && splitGraph(graph, new Set(record.trained), statistics);
   let frozen: FrozenPrefix | undefined;
   if (options && split) {
-    const bytes = pictures.reduce((sum, count) => sum + featureBytes(split.prefix, count), 0);
+    const { train, test } = task.prepared;
+    const bytes = featureBytes(split.prefix, train.count) + featureBytes(split.prefix, test?.count ?? 0);
     const reason = whyNot(record, bytes, options);
     const point = Object.entries(graph.endPoints).find(([, node]) => node === split.prefix.output);
     frozen = { output: point?.[0] ?? split.prefix.output, bytes, ...(reason !== undefined && { reason }) };

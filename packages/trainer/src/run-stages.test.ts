@@ -136,6 +136,13 @@ it.each([
   expect(await files.stat(folder)).toBeUndefined();
 });
 
+it('begins where a process was ended while it wrote the plan, and clears up', async () => {
+  const folder = await temporaryFolder();
+  await files.write(`${folder}/stages.json.0123456789ab.tmp`, [new TextEncoder().encode('{"stages":')]);
+  await finetuneStages({ ...config, steps: 1 }, stages, tinyMaskContainer(), { files, folder });
+  expect(await files.list(folder)).toEqual(['stages.json', 'tiny_coarse', 'tiny_fine']);
+});
+
 it('writes nothing where the first stage cannot begin', async () => {
   const folder = `${await temporaryFolder()}/run`;
   const begun = finetuneStages({ ...config, augment: ['vgg'] }, stages, tinyMaskContainer(), { files, folder });

@@ -16,6 +16,15 @@ export type RunEvaluation = Evaluation | SegmentationScores;
 /** What is kept of an evaluation. */
 export type RunScores = Scores | MaskScores;
 
+/** What evaluations take that look at whole pictures, whatever the batch. */
+export interface EvaluationMemory {
+  /** At the most, beside the session that trains. */
+  readonly bytes: number;
+  /** The largest picture as the network gets it, in pixels. */
+  readonly height: number;
+  readonly width: number;
+}
+
 /** What is watched over long work. */
 export interface Watching {
   readonly signal?: AbortSignal;
@@ -39,6 +48,11 @@ export interface RunTask<B extends StepBatch = StepBatch> {
   compareModes(comparer: ModeComparer, batch: B, training: Float32Array, inference: Float32Array): void;
   /** The class that the logits of a batch have fallen to everywhere, whatever is there; where such a thing can be told. */
   collapsedTo?(batch: B, logits: Float32Array): number | undefined;
+  /**
+   * Where `evaluate` has sessions of its own. Absent where it goes by the session that it is given.
+   * @returns undefined where the engine cannot tell
+   */
+  evaluationMemory?(): Promise<EvaluationMemory | undefined>;
   /**
    * Evaluates on `test`.
    * @param session holds the weights, and takes features where there are some

@@ -136,13 +136,29 @@ export class Saver {
    */
   async save(weights: Weights, state: RunState, { keepBest = false } = {}): Promise<string> {
     const path = this.pathOf(state.step);
-    try {
+    await this.#writing(path, async () => {
       await this.#files.makeFolder(this.#folder);
       await this.#saveWhole(path, weights, state).catch(async (error: unknown) => {
         await this.#removeStep(state.step).catch(() => {});
         throw error;
       });
-      await this.#tidy(state.step, keepBest ? state.best?.step : undefined);
+      await this.#tidy(state, keepBest);
+    });
+    return path;
+  }
+
+  /**
+   * Does what is left of a save that was ended once its checkpoint was whole.
+   * @param state the one that was saved
+   * @throws RunError `run/cannot-write`
+   */
+  async finishSave(state: RunState, { keepBest = false } = {}): Promise<void> {
+    await this.#writing(this.pathOf(state.step), () => this.#tidy(state, keepBest));
+  }
+
+  async #writing(path: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (cause) {
       if (GraftError.isInstance(cause) && cause.code.startsWith('run/')) throw cause;
       throw new RunError(
@@ -151,7 +167,6 @@ export class Saver {
         { cause, details: { path } },
       );
     }
-    return path;
   }
 
   async #saveWhole(path: string, weights: Weights, state: RunState): Promise<void> {
@@ -171,7 +186,9 @@ export class Saver {
     await write.call(this.#format, path, tensorsOf(weights, step), this.#files);
   }
 
-  async #tidy(newest: number, best: number | undefined): Promise<void> {
+  async #tidy(state: RunState, keepBest: boolean): Promise<void> {
+    const newest = state.step;
+    const best = keepBest ? state.best?.step : undefined;
     const upToNow = (await this.steps()).filter((step) => step <= newest);
     const kept = upToNow.filter((step, index) => index >= upToNow.length - this.#keep || step === best);
     await this.#format.writeState?.(

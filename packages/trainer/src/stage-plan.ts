@@ -2,6 +2,7 @@ import { type FileSystem, RunError } from '@graftjs/core';
 import * as z from 'zod';
 import { readText } from './read-text.js';
 import { parseRunConfig, type RunConfig } from './run-config.js';
+import { removeDrafts } from './run-folder.js';
 
 const planName = 'stages.json';
 
@@ -12,6 +13,7 @@ export const stageFolder = (folder: string, { model }: Pick<RunConfig, 'model'>)
 export async function writeStagePlan(folder: string, stages: readonly RunConfig[], files: FileSystem): Promise<void> {
   try {
     await files.makeFolder(folder);
+    await removeDrafts(folder, files);
     await files.write(`${folder}/${planName}`, [new TextEncoder().encode(`${JSON.stringify({ stages }, null, 2)}\n`)]);
   } catch (cause) {
     throw new RunError(

@@ -132,9 +132,6 @@ function startRunWorkers(
   return threads;
 }
 
-/** How many pictures a frozen part would be run over, by split. */
-const preparedPictures = ({ prepared: { train, test } }: RunTask): number[] => [train.count, test?.count ?? 0];
-
 interface RunningParts {
   readonly run: RunFolder;
   readonly saver: Saver;
@@ -219,7 +216,7 @@ export function startRun(
     };
     const workers = startRunWorkers(record, options, closing);
     const task = createTask(record, graph, data, workers, container);
-    const sessions = await openRunSessions(record, graph, container, preparedPictures(task), options);
+    const sessions = await openRunSessions(record, graph, container, task, options);
     closing.push(() => sessions.close());
     await writeStart(sessions.weights, start, config.seed);
     checkFolded(sessions.weights, record.trained, record.batchNorm);
@@ -253,7 +250,7 @@ export function resumeRun(
     const graph = buildGraph(record, container);
     const workers = startRunWorkers(record, options, closing);
     const task = createTask(record, graph, data, workers, container);
-    const sessions = await openRunSessions(record, graph, container, preparedPictures(task), options);
+    const sessions = await openRunSessions(record, graph, container, task, options);
     const { weights } = sessions;
     closing.push(() => sessions.close());
     const saver = saverOf(run, container, files);

@@ -61,8 +61,10 @@ export class TrainingLoop {
    * @throws RunError `run/aborted` by the signal, having saved; `run/not-finite` where the loss is no number any more
    */
   async run(): Promise<RunState> {
-    const { run, task, totalSteps, features } = this.#parts;
+    const { run, task, totalSteps, features, saver } = this.#parts;
     const { batchSize, accumulate, seed } = run.record;
+    // A process that ended within the last save has left no other that would clear up.
+    if (this.#isOver() && this.#state.step > 0) await saver.finishSave(this.#state, this.#keeping);
     const plan = { batchSize, accumulate, seed, from: this.#state.step, to: totalSteps };
     const batches = task.batches({ ...plan, ...(features && { features: features.train }) });
     try {
@@ -78,6 +80,10 @@ export class TrainingLoop {
     }
     this.#tellEnd();
     return this.#state;
+  }
+
+  get #keeping() {
+    return { keepBest: this.#parts.run.record.earlyStop !== undefined };
   }
 
   #isLast(): boolean {
@@ -200,8 +206,8 @@ export class TrainingLoop {
 
   async #save(): Promise<void> {
     const { run, weights, saver, onEvent } = this.#parts;
-    this.#state = { ...this.#state, metricsSize: await run.metricsSize() };
-    const saving = saver.save(weights, this.#state, { keepBest: run.record.earlyStop !== undefined });
+    this.#state = { ...this.#state, metricsSize: await run.syncMetrics() };
+    const saving = saver.save(weights, this.#state, this.#keeping);
     const path = await saving.catch((error: unknown) => {
       throw this.#notSaved(error);
     });

@@ -72,6 +72,7 @@ export function rectanglesSplit(count: number, first: number): MaskSplit {
   return {
     count,
     id: (index) => `picture ${first + index}`,
+    size: (index) => rectanglesPicture(first + index),
     async read(index) {
       if (index >= 0 && index < count) return rectanglesPicture(first + index);
       throw new DataError('data/no-picture', `There is no picture ${index}.`);

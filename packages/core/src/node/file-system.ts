@@ -38,7 +38,16 @@ async function writeChunks(
   await handle.sync();
 }
 
-/** Makes a rename last: the entry of the folder is on disk only once the folder itself is. */
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a new name last: the entry of the folder is on disk only once the folder itself is. */
 async function syncFolder(path: string): Promise<void> {
   let handle: FileHandle;
   try {
@@ -112,14 +121,13 @@ export const nodeFileSystem: FileSystem = {
     await syncFolder(dirname(path));
   },
   append: (path, bytes) => appendFile(path, bytes),
+  async sync(path) {
+    await syncFile(path);
+    await syncFolder(dirname(path));
+  },
   makeFolder,
   async move(from, to) {
-    const handle = await open(from, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncFile(from);
     await rename(from, to);
     await syncFolder(dirname(to));
   },

@@ -1,3 +1,2 @@
 export { type DiscoveredPlugin, type DiscoveryOptions, discoverPlugins } from './discover-plugins.js';
 export { nodeFileSystem } from './file-system.js';
-export { threadEnvironment } from './thread-environment.js';

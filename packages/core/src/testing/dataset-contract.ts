@@ -73,6 +73,12 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
           const picture = await train.read(index);
           checkPicture(picture, dataset.target === 'masks', classes.length, train.id(index));
           check(isSame(picture, first[place]!), `${train.id(index)} is another picture the second time.`);
+          if ('labels' in train) continue;
+          const { height, width } = train.size(index);
+          check(
+            height === picture.height && width === picture.width,
+            `${train.id(index)} is said to be ${height}x${width}, and is ${picture.height}x${picture.width}.`,
+          );
         }
         await close();
       },

@@ -323,17 +323,41 @@ describe('the threads', () => {
     });
   });
 
-  it('keep no process alive that has nothing else to do', async () => {
-    const program = `
-      const { startPictureWorkers } = await import('@graftjs/trainer/node');
-      const { prepare } = startPictureWorkers(2);
-      const pictures = [{ data: new Uint8Array(48).fill(9), height: 4, width: 4 }];
-      const bytes = await prepare({ size: 2, preprocessing: { name: 'none' }, indices: Uint32Array.of(0), pictures });
-      console.log(bytes.join());
+  /** Runs a program with this package, and gives what it prints. */
+  async function run(program: string, flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const args = [...flags, '--input-type=module', '--eval', program];
+    const options = { timeout: 60_000, env: { ...process.env, ...env } };
+    return (await promisify(execFile)(process.execPath, args, options)).stdout.trim();
+  }
+
+  const prepareOne = `
+    const { startPictureWorkers } = await import('@graftjs/trainer/node');
+    const workers = startPictureWorkers(2);
+    const pictures = [{ data: new Uint8Array(48).fill(9), height: 4, width: 4 }];
+    const prepare = () => workers.prepare({ size: 2, preprocessing: { name: 'none' }, indices: Uint32Array.of(0), pictures });
+  `;
+
+  it('that cannot be made are an error of the run, and nothing else ends it', async () => {
+    const permission = '--permission';
+    const restricted = process.allowedNodeEnvironmentFlags.has(permission) ? permission : '--experimental-permission';
+    const program = `${prepareOne}
+      const codes = [];
+      for (let time = 0; time < 3; time++) await prepare().catch(({ code, cause }) => codes.push(code, cause.code));
+      await workers.close();
+      await new Promise(setImmediate);
+      console.log(codes.join());
     `;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
-      timeout: 60_000,
-    });
-    expect(stdout.trim()).toBe(Array(12).fill(9).join());
+    expect(await run(program, [restricted, '--allow-fs-read=*'])).toBe(
+      Array(3).fill('run/picture-workers,ERR_ACCESS_DENIED').join(),
+    );
+  });
+
+  it('start where NODE_OPTIONS has what is for the whole process', async () => {
+    const program = `${prepareOne} console.log((await prepare()).join());`;
+    expect(await run(program, [], { NODE_OPTIONS: '--title=graft' })).toBe(Array(12).fill(9).join());
+  });
+
+  it('keep no process alive that has nothing else to do', async () => {
+    expect(await run(`${prepareOne} console.log((await prepare()).join());`)).toBe(Array(12).fill(9).join());
   });
 });

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type MaskedPicture, type Picture, RunError, UsageError } from '@graftjs/core';
-import { threadEnvironment } from '@graftjs/core/node';
-import { Piscina } from 'piscina';
+import { ArrayTaskQueue, Piscina } from 'piscina';
 import type { PictureJob, PictureWorkers } from '../picture-workers.js';
 import { type ErrorMessage, fromErrorMessage } from './error-message.js';
 
@@ -26,17 +25,18 @@ export function startPictureWorkers(count = Math.min(availableParallelism(), mos
       details: { received: count },
     });
   }
+  const queue = new ArrayTaskQueue();
   const pool = new Piscina({
-    filename: new URL('./picture-thread.js', import.meta.url).href,
+    filename: new URL('./picture-thread-entry.cjs', import.meta.url).href,
     minThreads: 0,
     maxThreads: count,
-    env: threadEnvironment(),
     idleTimeout: Number.POSITIVE_INFINITY,
     // A thread that waits in Atomics could not decode anything.
     atomics: 'disabled',
     // While one job is prepared, the first pictures of the next are decoded, off the thread.
     concurrentTasksPerWorker: 2,
     recordTiming: false,
+    taskQueue: queue,
     stricterFIFO: true,
   });
   let end: RunError | undefined;
@@ -51,21 +51,29 @@ export function startPictureWorkers(count = Math.min(availableParallelism(), mos
         'Fewer of them (--workers) take less memory; with 0 the main thread prepares the pictures.',
       cause,
     );
+  const fail = (cause: unknown): never => {
+    const error = endByFailure(cause);
+    void pool.destroy();
+    throw error;
+  };
+  /** @throws RunError at once where the thread for a job cannot be made */
+  const start = (job: PictureJob): Promise<Uint8Array | ErrorMessage> => {
+    const transferList = 'url' in job.pictures ? [] : job.pictures.flatMap(buffersOf);
+    try {
+      return pool.run(job, { transferList });
+    } catch (cause) {
+      // Left there, its promise, which nobody has, would be rejected in the end, and that ends the process.
+      queue.tasks.pop();
+      return fail(cause);
+    }
+  };
   // A thread that ends without a job; the next one is told.
   pool.on('error', endByFailure);
   return {
     count,
     async prepare(job: PictureJob) {
       if (end) throw end;
-      const transferList = 'url' in job.pictures ? [] : job.pictures.flatMap(buffersOf);
-      let result: Uint8Array | ErrorMessage;
-      try {
-        result = await pool.run(job, { transferList });
-      } catch (cause) {
-        const error = endByFailure(cause);
-        void pool.destroy();
-        throw error;
-      }
+      const result = await start(job).catch(fail);
       if (result instanceof Uint8Array) return result;
       throw fromErrorMessage(result);
     },

@@ -1,5 +1,4 @@
 import type { MaskedPicture, MaskSplit } from '@graftjs/core';
-import pMap from 'p-map';
 import { prefetched } from '../prefetched.js';
 import { SegmentationMetrics, type SegmentationScores } from '../segmentation-metrics.js';
 import { type SegmentOptions, segmentPicture, tileSize, viewSizes } from './segment-picture.js';
@@ -25,22 +24,13 @@ export interface EvaluateMasksOptions extends SegmentOptions {
   readonly onProgress?: (done: number, count: number) => void;
 }
 
-/** Pictures whose sizes are looked at together. */
-const readsAtOnce = 8;
-
 /** The pictures' places, those that need the same networks one after the other. */
-async function bySize(split: MaskSplit, options: SegmentOptions): Promise<number[]> {
+function bySize(split: MaskSplit, options: SegmentOptions): number[] {
   const places = Array.from({ length: split.count }, (_, index) => index);
-  // Pictures that are no smaller than windows would all need the same one; to find out takes as long as what it saves.
-  if (options.window !== undefined) return places;
-  const keys = await pMap(
-    places,
-    async (index) => {
-      const tiles = viewSizes(await split.read(index), options).map((view) => tileSize(view, options.window));
-      return tiles.map(({ height, width }) => `${height}x${width}`).join();
-    },
-    { concurrency: readsAtOnce },
-  );
+  const keys = places.map((index) => {
+    const tiles = viewSizes(split.size(index), options).map((view) => tileSize(view, options.window));
+    return tiles.map(({ height, width }) => `${height}x${width}`).join();
+  });
   return places.sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b));
 }
 
@@ -57,7 +47,7 @@ export async function evaluateMasks(
 ): Promise<SegmentationScores> {
   const { onPicture, signal, onProgress } = options;
   const metrics = new SegmentationMetrics(classes);
-  const order = await bySize(split, options);
+  const order = bySize(split, options);
   let done = 0;
   for await (const [index, picture] of prefetched(0, order.length, 1, async (place) => {
     return [order[place]!, await split.read(order[place]!)] as const;

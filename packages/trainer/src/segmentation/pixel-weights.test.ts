@@ -11,6 +11,7 @@ const masks = [
 const split: MaskSplit = {
   count: 2,
   id: String,
+  size: (index) => ({ height: 1, width: masks[index]!.length }),
   read: async (index) => {
     const mask = Uint8Array.from(masks[index]!);
     return { data: new Uint8Array(mask.length * 3), mask, height: 1, width: mask.length };

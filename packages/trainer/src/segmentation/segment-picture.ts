@@ -86,6 +86,19 @@ async function lookAt(pixels: Uint8Array, view: PlaneSize, options: SegmentOptio
   return sum;
 }
 
+const area = ({ height, width }: PlaneSize): number => height * width;
+
+/**
+ * Bytes that `segmentPicture` takes beside the network: a picture and the next one with their masks, its labels and its sum of
+ * probabilities; and the view, as numbers and as bytes.
+ */
+export const segmentingBytes = (picture: PlaneSize, view: PlaneSize, classes: number): number =>
+  area(picture) * (2 * 4 + 1 + 4 * classes) + area(view) * (3 * 4 + 3);
+
+/** The size with the most pixels. */
+export const largestOf = (sizes: readonly PlaneSize[]): PlaneSize =>
+  sizes.reduce((largest, size) => (area(size) > area(largest) ? size : largest));
+
 /**
  * The class of each pixel of a picture, in its own size. Several views (scales, mirror image, windows) are joined by the mean of
  * their probabilities, as in PSPNet (Zhao and others, arXiv:1612.01105, section 5).

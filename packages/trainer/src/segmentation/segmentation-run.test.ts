@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { GraftError, type MaskedPicture, voidLabel } from '@graftjs/core';
+import { type Container, GraftError, type MaskedPicture, type MaskSplit, voidLabel } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
+import { onnxEngine } from '@graftjs/engine-onnx';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../test/checkpoints.js';
 import { remainsOf } from '../../test/remains.js';
@@ -15,6 +16,7 @@ import {
 import type { RunEvent } from '../events.js';
 import { finetune, resume } from '../finetune.js';
 import type { RunConfigInput } from '../run-config.js';
+import { buildGraph } from '../run-model.js';
 import type { RunOptions } from '../run-options.js';
 import type { MaskScores } from '../segmentation-metrics.js';
 import { openMaskRun } from './open-mask-run.js';
@@ -99,6 +101,35 @@ describe('a run with masks', () => {
     expect(after.get('tiny_fine/score/weights')).not.toEqual(before.get('tiny_fine/score/weights'));
   });
 
+  it('is evaluated on each picture once, and on those of a size one after the other', async () => {
+    const dataset = { ...tinyMaskConfig.dataset, name: 'many' };
+    const many = maskSet('many', () => ({ train: rectanglesSplit(8, 0), test: rectanglesSplit(60, 1000) }));
+    const config = { ...tinyMaskConfig, dataset: { ...dataset, limitTest: 40 }, epochs: 1 };
+    const { folder, container } = await run(config, tinyMaskContainer(many));
+    const opened = await openMaskRun(folder, container, { files });
+    const { test } = (await opened.openDataset()).splits;
+    const reads: number[] = [];
+    const counted = {
+      ...test,
+      read(index: number) {
+        reads.push(index);
+        return test.read(index);
+      },
+    };
+    const sizes: string[] = [];
+    await opened.evaluate(counted, {
+      onPicture({ index, picture: { height, width } }) {
+        expect(test.size(index)).toMatchObject({ height, width });
+        sizes.push(`${height}x${width}`);
+      },
+    });
+    await opened.close();
+    expect(reads.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    const changes = sizes.filter((size, place) => size !== sizes[place - 1]).length;
+    expect(changes).toBe(new Set(sizes).size);
+    expect(changes).toBeLessThan(40);
+  });
+
   it('is not harmed by pictures that are all void', async () => {
     const blank = (picture: MaskedPicture) => ({ ...picture, mask: picture.mask.map(() => voidLabel) });
     const split = rectanglesSplit(8, 0);
@@ -137,6 +168,60 @@ describe('a run with masks', () => {
     expect(await readFile(`${folder}/metrics.jsonl`, 'utf8')).toMatch(
       /"type":"stalled","step":50,"epoch":10,"class":"dark"/,
     );
+  });
+});
+
+describe('where memory is short', () => {
+  /** A data set whose largest test picture is so large. */
+  function withPicture(height: number, width: number) {
+    const pixels = height * width;
+    const picture = { data: new Uint8Array(3 * pixels).fill(50), mask: new Uint8Array(pixels), height, width };
+    const small = rectanglesSplit(2, 1000);
+    const test: MaskSplit = {
+      ...small,
+      size: (index) => (index === 1 ? picture : small.size(index)),
+      read: async (index) => (index === 1 ? picture : small.read(index)),
+    };
+    return maskSet('sized', () => ({ train: rectanglesSplit(8, 0), test }));
+  }
+  const sized = { ...tinyMaskConfig, dataset: { name: 'sized', folder: '/' }, epochs: 1 };
+
+  async function refused(height: number, width: number, availableMemory: number, augment = ['crop', 'flip']) {
+    const folder = `${await temporaryFolder()}/run`;
+    const options = { files, folder, availableMemory };
+    const error: unknown = await finetune(
+      { ...sized, augment },
+      tinyMaskContainer(withPicture(height, width)),
+      options,
+    ).catch((error: unknown) => error);
+    if (!GraftError.isInstance(error)) throw error;
+    expect(error.code).toBe('run/memory');
+    expect(await files.stat(folder)).toBeUndefined();
+    return error;
+  }
+  const needed = async (...args: Parameters<typeof refused>) => (await refused(...args)).details.needed as number;
+
+  /** What an evaluation takes of a picture of that size, by the engine and for its arrays. */
+  async function evaluating(container: Container, height: number, width: number): Promise<number> {
+    const model = { ...sized.model, backbone: 'tiny_net', classes: 3 };
+    const use = await onnxEngine.predictionMemory!(buildGraph({ model }, container, [height, width]));
+    return use(1) + height * width * (9 + 4 * 3 + 15);
+  }
+
+  it('a run that could train, but not evaluate on the largest of the pictures, is refused', async () => {
+    const container = tinyMaskContainer();
+    const [large, small] = [await needed(300, 400, 1), await needed(40, 30, 1)];
+    expect(large - small).toBe((await evaluating(container, 300, 400)) - (await evaluating(container, 40, 30)));
+    expect((await refused(300, 400, large - 1)).message).toMatch(/The largest batch that fits is 3/);
+    expect((await refused(300, 400, small)).message).toMatch(
+      /Not even one picture .*of it to evaluate on whole pictures, of which the largest is 300 x 400 pixels: test on smaller/,
+    );
+    await run(sized, tinyMaskContainer(withPicture(300, 400)), { availableMemory: large });
+  });
+
+  it('without crops, it is pictures fitted into the network’s square that are reckoned with', async () => {
+    const [large, small] = [await needed(300, 400, 1, ['none']), await needed(75, 100, 1, ['none'])];
+    expect(large - small).toBe((300 * 400 - 75 * 100) * (9 + 4 * 3));
   });
 });
 

@@ -14,6 +14,8 @@ import type { RunTask } from '../run-task.js';
 import { collapsedClass } from './collapsed-class.js';
 import { evaluateMasks } from './evaluate-masks.js';
 import { countPixels, resolvePixelWeights } from './pixel-weights.js';
+import type { PlaneSize } from './resize-channels.js';
+import { largestOf, segmentingBytes } from './segment-picture.js';
 import { SizedNetwork } from './sized-network.js';
 import { trainedSize } from './trained-size.js';
 
@@ -49,12 +51,17 @@ export function createSegmentationTask(
 ): RunTask<MaskTrainingBatch> {
   const { train, test } = data.splits;
   const { classes } = data;
-  const { augment, engine } = record;
+  const { augment } = record;
   const size = pictureSize(graph);
   const preprocessing = createMaskPreprocessing(augment);
   const reading = { size, preprocessing, ...(workers !== undefined && { workers }) };
   if (typeof record.classWeights === 'object') resolveClassWeights(record.classWeights, classes, new Int32Array());
   let classWeights: Float32Array | undefined;
+  const { name, device } = record.engine;
+  const engine = resolve(container, ENGINE, name);
+  const where = device === undefined ? {} : { device };
+  const build = ({ height, width }: PlaneSize): Graph => buildGraph(record, container, [height, width]);
+  const sizeOf = trainedSize(augment, size);
   return {
     counts: { train: train.count, test: test.count },
     async prepare({ signal, onProgress }) {
@@ -78,18 +85,23 @@ export function createSegmentationTask(
     compareModes: (comparer, batch, training, inference) =>
       addPictures(comparer, batch, training, inference, classes.length),
     collapsedTo: ({ masks }, logits) => collapsedClass(masks, mostLikelyClasses(logits, classes.length)),
+    async evaluationMemory() {
+      const pictures = Array.from({ length: test.count }, (_, index) => test.size(index));
+      const view = largestOf(pictures.map(sizeOf));
+      const use = await engine.predictionMemory?.(build(view), where);
+      const bytes = segmentingBytes(largestOf(pictures), view, classes.length);
+      return use && { bytes: use(1) + bytes, height: view.height, width: view.width };
+    },
     async evaluate(_, weights, watching) {
-      const { device } = engine;
       const network = new SizedNetwork({
-        build: ({ height, width }) => buildGraph(record, container, [height, width]),
-        open: (sized) => resolve(container, ENGINE, engine.name).open(sized, device === undefined ? {} : { device }),
+        build,
+        open: (sized) => engine.open(sized, where),
         async restore(session) {
           for (const { name } of session.graph.variables) session.write(name, weights.read(name));
         },
       });
       try {
-        const options = { network, classes: classes.length, sizeOf: trainedSize(augment, size) };
-        return await evaluateMasks(test, classes, { ...options, ...watching });
+        return await evaluateMasks(test, classes, { network, classes: classes.length, sizeOf, ...watching });
       } finally {
         await network.close();
       }
