@@ -17,7 +17,9 @@ export function answerFigure(
   truth?: string,
 ): HTMLElement {
   const [first] = predictions;
-  const verdict = truth === undefined ? '' : first!.name === truth ? ' right' : ' wrong';
+  const isWrong = truth !== undefined && first!.name !== truth;
+  const verdict = truth === undefined ? '' : isWrong ? ' wrong' : ' right';
+  const said = isWrong ? `${first!.name}, but is ${truth}` : first!.name;
   const shares = predictions
     .slice(0, shown)
     .map(({ name: label, probability }) =>
@@ -33,6 +35,6 @@ export function answerFigure(
     'figure',
     { className: `answer${verdict}` },
     make('img', { src: url, alt: name }),
-    make('figcaption', {}, make('strong', { textContent: first!.name, title: name }), ...shares),
+    make('figcaption', {}, make('strong', { textContent: said, title: name }), ...shares),
   );
 }

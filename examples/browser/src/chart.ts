@@ -1,4 +1,5 @@
-const [width, height, left, right, top, bottom] = [900, 170, 4, 4, 22, 20];
+/** In pixels of the page; it is as wide as what it stands in. */
+const [height, left, right, top, bottom] = [170, 4, 4, 22, 20];
 
 interface Point {
   readonly step: number;
@@ -39,7 +40,7 @@ export class Chart {
     this.#draw();
   }
 
-  #line(className: string, points: readonly Point[], most: number): SVGElement {
+  #line(className: string, points: readonly Point[], most: number, width: number): SVGElement {
     const places = points.map(({ step, value }) => {
       const x = left + ((width - left - right) * step) / this.#steps;
       const y = height - bottom - ((height - top - bottom) * value) / most;
@@ -49,6 +50,7 @@ export class Chart {
   }
 
   #draw(): void {
+    const width = this.#root.clientWidth;
     const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': 'Loss and accuracy' });
     const most = Math.max(...this.#loss.map(({ value }) => value), 1e-6);
     const base = height - bottom;
@@ -58,12 +60,12 @@ export class Chart {
       svg(
         'text',
         { class: 'of-right', x: width - right, y: top - 5, 'text-anchor': 'end' },
-        'held-out pictures right, up to 100%',
+        'held-out right, up to 100%',
       ),
       svg('text', { x: left, y: height - 4 }, 'first step'),
       svg('text', { x: width - right, y: height - 4, 'text-anchor': 'end' }, `step ${this.#steps}`),
-      this.#line('loss', this.#loss, most),
-      this.#line('right', this.#right, 1),
+      this.#line('loss', this.#loss, most, width),
+      this.#line('right', this.#right, 1, width),
     );
     this.#root.replaceChildren(picture);
   }

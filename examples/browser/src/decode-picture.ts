@@ -12,7 +12,7 @@ export async function decodePicture(file: File): Promise<Picture> {
   try {
     bitmap = await createImageBitmap(file);
   } catch (cause) {
-    throw new DataError('data/picture', `${file.name} is no picture that this browser can read. Leave it out.`, {
+    throw new DataError('data/picture', `${file.name} is no picture that this browser can read, and was left out.`, {
       cause,
       details: { name: file.name },
     });

@@ -49,7 +49,7 @@ function showReadiness(): void {
 }
 
 const list = new ClassList(page.classes, showReadiness, (problems) => {
-  page.refused.textContent = problems.join(' ');
+  page.refused.textContent = problems.join('\n');
 });
 
 function showProgress(done: number, count: number): void {
@@ -117,10 +117,17 @@ async function train(): Promise<void> {
 }
 
 async function classify(files: readonly File[]): Promise<void> {
+  const problems: string[] = [];
   for (const file of files) {
-    const [answer] = await trained!.classify([await decodePicture(file)]);
-    page.answers.prepend(answerFigure(URL.createObjectURL(file), file.name, answer!));
+    try {
+      const [answer] = await trained!.classify([await decodePicture(file)]);
+      page.answers.prepend(answerFigure(URL.createObjectURL(file), file.name, answer!));
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
   }
+  if (problems.length > 0) sayError(page.exported, problems.join('\n'));
+  else say(page.exported, '');
 }
 
 async function download(): Promise<void> {
@@ -153,7 +160,5 @@ page.training.addEventListener('submit', (event) => {
   train();
 });
 page.stop.addEventListener('click', () => running?.abort());
-page.try.addEventListener('change', () =>
-  classify([...(page.try.files ?? [])]).catch((error) => sayError(page.exported, error)),
-);
+page.try.addEventListener('change', () => classify([...(page.try.files ?? [])]));
 page.download.addEventListener('click', download);

@@ -48,9 +48,12 @@ async function openPage(): Promise<{ page: Page; problems: string[] }> {
   return { page, problems };
 }
 
-/** What the page answers to pictures that it is given to try, by their names. */
+const note = { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') };
+const refusal = 'note.txt is no picture that this browser can read, and was left out.';
+
+/** What the page answers to pictures that it is given to try, with a file that is none, by their names. */
 async function answersOf(page: Page, pictures: readonly { name: string; mimeType: string; buffer: Buffer }[]) {
-  await page.getByLabel('Classify pictures').setInputFiles([...pictures]);
+  await page.getByLabel('Classify pictures').setInputFiles([note, ...pictures]);
   await page
     .locator('#answers figure')
     .nth(pictures.length - 1)
@@ -81,9 +84,8 @@ it('trains a head on pictures of its user, classifies others, and gives the netw
     await card.getByLabel('Add pictures').setInputFiles(await drawAll(shape, 0, 15));
     await card.getByText('15 pictures').waitFor();
   }
-  const note = { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') };
   await page.locator('.class').first().getByLabel('Add pictures').setInputFiles(note);
-  await page.getByText('note.txt is no picture that this browser can read').waitFor();
+  await page.locator('#refused').getByText(refusal).waitFor();
   await page.getByLabel('Runs on').selectOption('wasm');
   await page.getByRole('button', { name: 'Train' }).click();
   await page.locator('#use, #status.error').filter({ visible: true }).waitFor({ timeout: 100_000 });
@@ -92,6 +94,7 @@ it('trains a head on pictures of its user, classifies others, and gives the netw
 
   const unseen = (await Promise.all(names.map((shape) => drawAll(shape, 15, 4)))).flat();
   const answers = await answersOf(page, unseen);
+  await page.locator('#exported').getByText(refusal).waitFor();
   for (const [name, { first }] of answers) expect(name).toBe(`${first} ${name.replace(/^.* /, '')}`);
 
   const downloading = page.waitForEvent('download');

@@ -2,7 +2,8 @@ import { DataError, type Picture } from '@graftjs/core';
 import { readPicture as decode } from './read-picture.js';
 
 /** What to do about damaged pictures of a data set. */
-export const remedy = "Mend or remove what is damaged, or open the data set with corrupt 'skip' to leave it out.";
+export const remedy =
+  "Mend or remove what is damaged, or open the data set with corrupt 'skip' (--corrupt skip) to leave it out.";
 
 /** Reads a picture of a data set, by its path. Worker threads import this module and call it, too. */
 export async function readPicture(path: string): Promise<Picture> {

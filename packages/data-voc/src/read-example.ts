@@ -74,11 +74,29 @@ async function decodePicture(path: string): Promise<Picture> {
   }
 }
 
+/** What to do about damaged pictures and masks. */
+export const remedy =
+  "Mend what is damaged, take it off the lists, or open the data set with corrupt 'skip' (--corrupt skip) to leave it out.";
+
 /**
- * Reads a picture and its mask. Worker threads import this module and call it, too.
+ * Decodes a picture and its mask.
  * @throws DataError `data/damaged-picture`, and what `readMask` throws
  */
-export async function readPicture({ picture: path, mask, classes }: ExampleKey): Promise<MaskedPicture> {
+export async function decodeExample({ picture: path, mask, classes }: ExampleKey): Promise<MaskedPicture> {
   const picture = await decodePicture(path);
   return { ...picture, mask: await readMask(mask, picture, classes) };
+}
+
+/**
+ * The same for who trains, with what to do about what is damaged. Worker threads import this module and call it, too.
+ * @throws as `decodeExample`
+ */
+export async function readPicture(key: ExampleKey): Promise<MaskedPicture> {
+  try {
+    return await decodeExample(key);
+  } catch (error) {
+    const { code, message, cause, details } = error as DataError;
+    if (code !== 'data/damaged-picture' && code !== 'data/damaged-mask') throw error;
+    throw new DataError(code, `${message} ${remedy}`, { cause, details });
+  }
 }

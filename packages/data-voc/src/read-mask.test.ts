@@ -125,10 +125,9 @@ describe('readMask', () => {
     for (let length = 0; length < whole.length; length += 13) {
       const path = await file(whole.subarray(0, length));
       const { code, message } = await fails(readMask(path, { height, width }, 5));
-      expect([length < 8 && length > 0 ? 'data/mask-form' : 'data/damaged-mask', true]).toEqual([
-        code,
-        message.startsWith(path),
-      ]);
+      expect(code).toBe(length < 8 && length > 0 ? 'data/mask-form' : 'data/damaged-mask');
+      if (length >= 33) expect(message).toBe(`${path} cannot be decoded: it ends too early.`);
+      else expect(message.startsWith(path)).toBe(true);
     }
   });
 

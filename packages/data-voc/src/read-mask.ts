@@ -20,13 +20,23 @@ const accepted =
   'A mask is a PNG of palette indices, or of grey values, of at most 8 bits, where a value is the index of a class and ' +
   `${voidLabel} is void`;
 
-function refuse(path: string, what: string, code = 'data/mask-form', cause?: unknown): never {
-  const options = { details: { path }, ...(cause !== undefined && { cause }) };
-  throw new DataError(code, `${path} ${what}. ${accepted}.`, options);
+/** The last chunk, with its checksum. */
+const endChunk = Buffer.from([...Buffer.from('IEND'), 0xae, 0x42, 0x60, 0x82]);
+
+function refuse(path: string, what: string): never {
+  throw new DataError('data/mask-form', `${path} ${what}. ${accepted}.`, { details: { path } });
 }
 
-const isDamaged = (path: string, what: string, cause?: unknown): never =>
-  refuse(path, `cannot be decoded: ${what}`, 'data/damaged-mask', cause);
+function isDamaged(path: string, what: string, cause?: unknown): never {
+  const options = { details: { path }, ...(cause !== undefined && { cause }) };
+  throw new DataError('data/damaged-mask', `${path} cannot be decoded: ${what}.`, options);
+}
+
+/** Why bytes could not be decoded. Where they end too early, the decoder speaks of its own arrays. */
+function reasonOf(bytes: Buffer, { message, cause }: Error): string {
+  if (!bytes.includes(endChunk)) return 'it ends too early';
+  return cause instanceof Error ? `${message} ${cause.message}` : message;
+}
 
 function parseHeader(path: string, bytes: Buffer): MaskHeader {
   if (bytes.length === 0) return isDamaged(path, 'it is empty');
@@ -123,7 +133,7 @@ export async function readMask(
   try {
     ({ data } = decode(bytes, { checkCrc: true }));
   } catch (cause) {
-    return isDamaged(path, (cause as Error).message, cause);
+    return isDamaged(path, reasonOf(bytes, cause as Error), cause);
   }
   const mask = header.depth === 8 ? (data as Uint8Array) : unpackBits(data as Uint8Array, header);
   checkLabels(path, mask, header.width, classes);

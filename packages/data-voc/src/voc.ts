@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { DataError, type GraftError, type MaskDataset, type MaskSplit } from '@graftjs/core';
 import pMap from 'p-map';
-import { checkHeaders, type ExampleKey, type PictureSize, readPicture } from './read-example.js';
+import { checkHeaders, decodeExample, type ExampleKey, type PictureSize, readPicture, remedy } from './read-example.js';
 import { voc2012Download } from './voc-downloads.js';
 import { type LayoutOptions, type LeftOut, readLayout } from './voc-layout.js';
 
@@ -23,7 +23,7 @@ async function examine(examples: readonly ExampleKey[], corrupt: 'refuse' | 'ski
     async (example) => {
       try {
         sizes.set(example.picture, await checkHeaders(example));
-        if (corrupt === 'skip') await readPicture(example);
+        if (corrupt === 'skip') await decodeExample(example);
       } catch (error) {
         damaged.push({ id: example.picture, reason: (error as GraftError).message });
       }
@@ -38,8 +38,7 @@ function refuse(folder: string, damaged: readonly LeftOut[]): never {
   const more = damaged.length > named ? `\nand ${damaged.length - named} more.` : '';
   throw new DataError(
     'data/damaged-pictures',
-    `${damaged.length} of the pictures in ${folder} cannot be used, or their masks:\n${reasons.join('\n')}${more}\n` +
-      "Mend them, take them off the lists, or open the data set with corrupt 'skip' to leave them out.",
+    `${damaged.length} of the pictures in ${folder} cannot be used, or their masks:\n${reasons.join('\n')}${more}\n${remedy}`,
     { details: { folder, damaged } },
   );
 }

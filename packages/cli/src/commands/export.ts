@@ -69,8 +69,8 @@ export function addExport(program: Command): void {
       'after',
       `
 The file takes any number of pictures as bytes, [N, height, width, 3], and gives the probability of each class, or where the
-network tells it the class of each pixel, [N, height, width]. Labels, preprocessing, scores and licence are in its metadata. Before it is put in place it is run on pictures of the data set, and
-compared with the network.
+network tells it the class of each pixel, [N, height, width]. Labels, preprocessing, scores and licence are in its metadata.
+Before it is put in place it is run on pictures of the data set, and compared with the network.
 
 Examples:
   graft export runs/flowers --out flowers.onnx

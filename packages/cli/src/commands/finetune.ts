@@ -99,7 +99,7 @@ Examples:
   graft finetune --model vgg_16 --head pooled --size 64 --dataset folder --data flowers --train head --epochs 5
   graft finetune --model vgg_16 --checkpoint vgg_16.ckpt --exclude vgg_16/fc8 --train vgg_16/fc8,vgg_16/fc7 \\
     --dataset cifar10 --data cifar-10-batches-bin --optimizer momentum --schedule exponential,steps=1000 --out runs/cifar
-  graft finetune --model fcn_8s --dataset voc --data VOCdevkit --checkpoint vgg_16 --size 256 --augment crop,flip \
+  graft finetune --model fcn_8s --dataset voc --data VOCdevkit --checkpoint vgg_16 --size 256 --augment crop,flip \\
     --batch-size 2 --stages 32s,16s,8s --learning-rate 1e-4,3e-5,1e-5 --out runs/voc
   graft finetune --resume runs/cifar
   graft finetune --resume runs/cifar --engine tfjs --backend node`;

@@ -50,6 +50,12 @@ describe('what a backend lacks is told, with what mends it', () => {
     expect(await readdir(folder)).toEqual(['node_modules']);
   });
 
+  it('such a Node before the package is installed', async () => {
+    const error = await refusal(createNodeBackends('24.1.0'), 'node-gpu');
+    expect(error.message).toContain('@tensorflow/tfjs-node-gpu breaks on Node 24.1.0');
+    expect(error.message).toContain('run Graft with Node 22 or 20 (nvm install 22), and npm install');
+  });
+
   it('a package that is not installed', async () => {
     const error = await refusal(createNodeBackends('22.0.0'), 'node-gpu');
     expect(error.message).toContain('@tensorflow/tfjs-node-gpu is not installed');

@@ -19,13 +19,15 @@ function lackBefore(backend: BackendName, nodeVersion: string): Lack | undefined
   if (backend === 'webgl') return { what: 'it needs the WebGL of a browser, and this is Node' };
   const found = findPackages(backend);
   const wanted = packagesOf[backend];
-  if (!found) return { what: `${wanted.join(' or ')} is not installed`, remedy: `npm install ${wanted.join(' ')}` };
+  const install = `npm install ${wanted.join(' ')}`;
   if (nameInTfjs(backend) === 'tensorflow' && Number.parseInt(nodeVersion, 10) >= tooNew) {
+    const name = found?.title ?? wanted.join();
     return {
-      what: `${found.title} breaks on Node ${nodeVersion}: it calls functions that Node ${tooNew} took out of 'util'`,
-      remedy: 'run Graft with Node 22 or 20 (nvm install 22), or use another backend: --backend cpu',
+      what: `${name} breaks on Node ${nodeVersion}: it calls functions that Node ${tooNew} took out of 'util'`,
+      remedy: `run Graft with Node 22 or 20 (nvm install 22)${found ? '' : `, and ${install}`}, or use another backend: --backend cpu`,
     };
   }
+  if (!found) return { what: `${wanted.join(' or ')} is not installed`, remedy: install };
   return undefined;
 }
 
