@@ -125,6 +125,7 @@ export function networkOfGraph({ input, nodes, variables }: Graph): GraphStep[] 
           inputs,
           strides,
           kernel,
+          isPoint: node.shape[0] === 1 && node.shape[1] === 1,
           ...(window && { window }),
           layer: { convolution: node },
         }),

@@ -376,6 +376,27 @@ describe('networks that part', () => {
     expect(match.parting).toMatch(/there it has nothing, and here comes chain\/conv4/);
   });
 
+  it('do not where the file averages over a single place, as timm’s VGG does before its last layer', async () => {
+    const file = model(
+      input('x'),
+      floatInitializer('w', [2, 3, 8, 8], new Array(384).fill(1)),
+      node('Conv', ['x', 'w'], 'y'),
+      node('GlobalAveragePool', ['y'], 'm'),
+      node('Flatten', ['m'], 'f'),
+      floatInitializer('v', [2, 3], [1, 2, 3, 4, 5, 6]),
+      node('MatMul', ['f', 'v'], 'z'),
+    );
+    const averaging = await onnx.open('a.onnx', memoryFiles({ 'a.onnx': file }));
+    const network = (size: number) => {
+      const graph = new GraphBuilder('net', { name: 'x', shape: [size, size, 3], dtype: 'float32' });
+      const net = graph.conv2d(graph.input, { name: 'fc', channels: 2, kernel: 8, padding: 'VALID' });
+      return graph.build(graph.conv2d(net, { name: 'logits', channels: 3, kernel: 1 }), []);
+    };
+    const match = averaging.match!(network(8));
+    expect([match.tensors['net/logits/weights']?.name, match.parting]).toEqual(['v', undefined]);
+    expect(averaging.match!(network(9)).parting).toMatch(/there it has m\/.*averagePool.*here comes net\/logits/);
+  });
+
   it('do not where one puts side by side at once what the other does by and by', async () => {
     const graph = new GraphBuilder('net', { name: 'x', shape: [8, 8, 3], dtype: 'float32' });
     const layer = (name: string) => graph.conv2d(graph.input, { name, channels: 2, kernel: 1, activation: 'none' });

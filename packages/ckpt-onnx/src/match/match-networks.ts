@@ -56,6 +56,16 @@ function sameInputs(kind: string, some: readonly unknown[], others: readonly unk
   return some.every((input) => left.includes(input) && left.splice(left.indexOf(input), 1));
 }
 
+/**
+ * What a step reads in the file, of which the graph's reads `read`: behind the counterpart there, where the file takes an average over
+ * its single place, which does nothing.
+ */
+function inputIn<F>(read: Step<unknown>, step: Step<unknown>, counterpart: Step<F> | undefined): Step<F> | undefined {
+  const [reader, ...others] = counterpart?.readers ?? [];
+  const averagesAll = reader?.kind === 'averagePool' && !reader.window && others.length === 0;
+  return read.isPoint && averagesAll && step.kind !== 'averagePool' ? reader : counterpart;
+}
+
 /** The steps of one network that are those of another. */
 export interface Matching<G, F> {
   readonly pairs: ReadonlyMap<Step<G>, Step<F>>;
@@ -84,7 +94,7 @@ export function matchNetworks<G, F>(
       if (input) pairs.set(step, input);
       continue;
     }
-    const inputs = step.inputs.map((read) => pairs.get(read));
+    const inputs = step.inputs.map((read) => inputIn(read, step, pairs.get(read)));
     if (inputs.includes(undefined)) continue;
     const candidates = inputs[0]!.readers.filter(
       (other) =>

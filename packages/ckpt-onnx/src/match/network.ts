@@ -51,6 +51,8 @@ export interface Step<Layer> {
   readonly spacing: Pair;
   readonly kernel?: Kernel;
   readonly window?: Window;
+  /** Whether what it gives is known to have a single place. */
+  readonly isPoint?: boolean;
   /** What is done to each element of what it gives before others read it, by ONNX's names. */
   readonly activations: Set<string>;
   /** The weights, and what else a network says of a convolution or a normalization. */
