@@ -386,7 +386,7 @@ describe('networks that part', () => {
       floatInitializer('v', [2, 3], [1, 2, 3, 4, 5, 6]),
       node('MatMul', ['f', 'v'], 'z'),
     );
-    const averaging = await onnx.open('a.onnx', memoryFiles({ 'a.onnx': file }));
+    const averaging = await onnx.open('a.onnx', createMemoryFiles([['a.onnx', file]]));
     const network = (size: number) => {
       const graph = new GraphBuilder('net', { name: 'x', shape: [size, size, 3], dtype: 'float32' });
       const net = graph.conv2d(graph.input, { name: 'fc', channels: 2, kernel: 8, padding: 'VALID' });
