@@ -14,20 +14,40 @@ export function measure(values: Float32Array, at: readonly number[]): Measuremen
   return { mean: sum / values.length, norm: Math.sqrt(squares), values: at.map((place) => values[place]!) };
 }
 
-/**
- * The largest difference between two measurements of a recorded tensor, of a value, the mean or the root of the mean
- * square, relative to the tensor's scale, which is its norm / sqrt(count). Infinity where something is not a number, or
- * where the scale is 0 and they differ.
- */
-export function distance(a: Measurement, b: Measurement, recorded: RecordedTensor): number {
-  const root = Math.sqrt(elementCount(recorded.shape));
-  const scale = recorded.norm / root;
-  const differences = a.values.map((value, index) => value - b.values[index]!);
-  differences.push(a.mean - b.mean, (a.norm - b.norm) / root);
-  let largest = 0;
-  for (const difference of differences) {
-    const relative = difference === 0 ? 0 : Math.abs(difference) / scale;
-    if (!(relative <= largest)) largest = Number.isFinite(relative) ? relative : Number.POSITIVE_INFINITY;
-  }
-  return largest;
+/** The root of the mean square of a tensor: norm / sqrt(count). */
+export const scaleOf = ({ shape, norm }: RecordedTensor): number => norm / Math.sqrt(elementCount(shape));
+
+/** How far two measurements of a tensor are apart, relative to its scale. */
+export interface Distance {
+  /** The largest difference of a value. */
+  readonly value: number;
+  readonly mean: number;
+  /** Of the roots of the mean squares. */
+  readonly norm: number;
 }
+
+/** Infinity where something is not a number, or where the scale is 0 and they differ. */
+export function distance(
+  a: Measurement,
+  b: Measurement,
+  recorded: RecordedTensor,
+  scale = scaleOf(recorded),
+): Distance {
+  const root = Math.sqrt(elementCount(recorded.shape));
+  const relative = (one: number, other: number) => {
+    const result = one === other ? 0 : Math.abs(one - other) / scale;
+    return Number.isFinite(result) ? result : Number.POSITIVE_INFINITY;
+  };
+  return {
+    value: Math.max(0, ...a.values.map((value, index) => relative(value, b.values[index]!))),
+    mean: relative(a.mean, b.mean),
+    norm: relative(a.norm / root, b.norm / root),
+  };
+}
+
+/** The larger one of two distances, in each part. */
+export const largerOf = (a: Distance, b: Distance): Distance => ({
+  value: Math.max(a.value, b.value),
+  mean: Math.max(a.mean, b.mean),
+  norm: Math.max(a.norm, b.norm),
+});

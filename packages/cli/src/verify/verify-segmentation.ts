@@ -9,12 +9,12 @@ import {
   type Variable,
   voidLabel,
 } from '@graftjs/core';
-import { fnv1a, formulaVariable, uniform } from '@graftjs/core/testing';
+import { formulaVariable, uniform } from '@graftjs/core/testing';
 import { initialValue } from '@graftjs/trainer';
 import { compareAll, type Expectation, gradientName, recordNumber } from './compare-all.js';
 import { formulaBatch } from './formula-batch.js';
 import { type Measurement, measure } from './measurement.js';
-import { nudge } from './nudge.js';
+import { type Movement, nudge } from './nudge.js';
 import type { SegmentationOracle } from './oracle.js';
 import { Checks, tolerances, type Verification } from './verification.js';
 
@@ -67,11 +67,11 @@ async function run(
   oracle: SegmentationOracle,
   session: TrainingSession,
   wanted: ReadonlyMap<string, Expectation>,
-  draw?: number,
+  movement?: Movement,
 ): Promise<{ measured: Map<string, Measurement>; logits: Float32Array }> {
   for (const variable of session.graph.variables) {
     const values = startOf(variable);
-    if (draw !== undefined) nudge(values, fnv1a(`${draw}:${variable.name}`));
+    if (movement) nudge(values, variable.name, movement);
     session.write(variable.name, values);
   }
   const { images, height, width, gradients } = oracle;
@@ -126,9 +126,9 @@ export async function verifySegmentation(
   const session = await engine.openTraining(graph, { trainable, optimizer: idle }, where);
   try {
     const gradients = graph.variables.map(({ name }) => gradientName(name));
-    await compareAll(expectations, gradients, checks, async (wanted, draw) => {
-      const { measured, logits } = await run(oracle, session, wanted, draw);
-      if (draw === undefined && logits.length === elementCount(oracle.logits.shape))
+    await compareAll(expectations, gradients, checks, async (wanted, movement) => {
+      const { measured, logits } = await run(oracle, session, wanted, movement);
+      if (!movement && logits.length === elementCount(oracle.logits.shape))
         compareHistogram(oracle.predicted_histogram, logits, checks);
       return measured;
     });
