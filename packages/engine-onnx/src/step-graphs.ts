@@ -23,7 +23,6 @@ import {
   type Lowering,
   lowerings,
   nameSoFar,
-  pieceValueNames,
   valueName,
 } from '@graftjs/onnx';
 import { cutIntoSegments, type Segment } from './segments.js';
@@ -289,12 +288,9 @@ export function writeStepGraphs(
           setGradient(variable, onnx.add('Add', [soFar(variable), part]));
         },
         giveSums(batchNorm, found) {
-          const { name, shape } = batchNorm;
           summed.push(batchNorm);
-          const names = pieceValueNames(name);
-          for (const part of ['sum', 'product'] as const)
-            onnx.output(found[part], names[part], 'float32', [shape.at(-1)!]);
-          if (learns.has(node.inputs[0]!)) give(stepNames.gradientAbove(name), name, dy);
+          writer.givePiece(batchNorm, found);
+          if (learns.has(node.inputs[0]!)) give(stepNames.gradientAbove(node.name), node.name, dy);
         },
       };
       const inputs = (lowerings[node.op] as Lowering<Node>).backward(context, node, dy);

@@ -2,7 +2,7 @@ import type { BatchNormNode, Conv2dNode, DropoutNode, Graph, Node, Shape } from 
 import { batchValueNames, pieceValueNames } from './batch-statistics.js';
 import type { Layouts } from './layouts.js';
 import { ownStatistics } from './lower-batch-norm.js';
-import type { Lowering, LoweringContext, Statistics } from './lowering.js';
+import type { GradientSums, Lowering, LoweringContext, Statistics } from './lowering.js';
 import { lowerings } from './lowerings.js';
 import { OnnxGraph } from './onnx-graph.js';
 import { type Arrangement, type Arranging, arrangedDims, blocksOf } from './weight-arrangement.js';
@@ -189,10 +189,14 @@ export class GraphWriter implements LoweringContext {
 
   /** Gives the examples' part of the statistics that a normalization will use, once all of the batch have done so. */
   giveStatistics(node: BatchNormNode): void {
-    const names = pieceValueNames(node.name);
-    const own = ownStatistics(this, node);
-    for (const part of ['mean', 'variance'] as const)
-      this.onnx.output(own[part], names[part], 'float32', [node.shape.at(-1)!]);
+    this.givePiece(node, ownStatistics(this, node));
+  }
+
+  /** Makes values of a normalization over the graph's own examples outputs, to be joined to those of the batch. */
+  givePiece({ name, shape }: BatchNormNode, values: Statistics | GradientSums): void {
+    const names: Readonly<Record<string, string>> = { ...pieceValueNames(name) };
+    for (const [part, value] of Object.entries(values))
+      this.onnx.output(value, names[part]!, 'float32', [shape.at(-1)!]);
   }
 
   readonly dropoutMask = (node: DropoutNode): string | undefined => {

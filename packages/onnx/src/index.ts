@@ -5,7 +5,6 @@ export {
   joinStatistics,
   joinSums,
   pieceShares,
-  pieceValueNames,
 } from './batch-statistics.js';
 export { engineDims, GraphWriter, nameSoFar, valueName } from './graph-writer.js';
 export { Layouts } from './layouts.js';

@@ -16,8 +16,9 @@ The gradient of a network with rectifiers and max pooling has jumps: moving the 
 it by more than that, and with it whatever is trained. So where something is beyond its tolerance, the steps are run
 again with every variable moved at random by up to twice that epsilon, about as rounding inside of a network does it,
 in the same way each time. The largest movement of a tensor's values, or of a gradient above it, is their rounding, and
-their error may be the tolerance and twice the rounding; both are printed. Likewise for the mean and for the norm. That is done until nothing is beyond, at most 8 times;
-then 8 times by up to 8 times epsilon, and 8 times by up to 32 times, as long sums lose that much.
+their error may be the tolerance and twice the rounding; both are printed. Likewise for the mean and for the norm.
+That is done until nothing is beyond, at most 8 times; then 8 times by up to 8 times epsilon, and 8 times by up to 32
+times, as long sums lose that much.
 
 The gradient by biases whose mean a normalization takes away is 0 but for rounding. Where TensorFlow's is less than 1e-5
 of that by the weights beside them, its error is relative to that, and the trained biases are not compared.

@@ -32,10 +32,9 @@ export function recordNumber(value: number): RecordedTensor {
  * something is beyond its tolerance, everything is run again with every variable moved at random by up to twice that
  * epsilon (see `nudge`), in the same way each time the command runs. The largest movement that this makes of the tensor's values,
  * or of those of a gradient above it, is their `rounding`, and their error may be the tolerance and twice that; likewise for the
- * mean and for the norm. It is run again until nothing is
- * beyond, at most 8 times: TensorFlow's own rounding is one draw for each of some hundred tensors, so that one of them may well
- * be larger than the largest of a few. Then it is moved by up to 8 times epsilon, and by 32 times: random movements cancel out in
- * long sums, what rounding does to these does less so. In VGG-19's fifth stage TensorFlow 2.15 is 1.5e-6 to 2.2e-6 of the
+ * mean and for the norm. It is run again until nothing is beyond, at most 8 times: TensorFlow's own rounding is one draw for each
+ * of some hundred tensors, so that one of them may well be larger than the largest of a few. Then it is moved by up to 8 times
+ * epsilon, and by 32 times: random movements cancel out in long sums, what rounding does to these does less so. In VGG-19's fifth stage TensorFlow 2.15 is 1.5e-6 to 2.2e-6 of the
  * scale away from float64; twice epsilon makes 0.4e-6 of that.
  * @param expectations by the names under which they are reported
  * @param gradients the names of the gradients among them and others, from the network's input up

@@ -20,6 +20,8 @@ it('is infinite for what is no number, and for anything where the scale is 0', (
   const infinity = Number.POSITIVE_INFINITY;
   expect(distance({ ...recorded, values: [Number.NaN, -4] }, recorded, recorded).value).toBe(infinity);
   expect(distance({ ...recorded, norm: infinity }, recorded, recorded).norm).toBe(infinity);
+  const endless = { ...recorded, norm: infinity };
+  expect(distance(endless, endless, recorded).norm).toBe(infinity);
   const zero = { shape: [2, 2], at: [0], mean: 0, norm: 0, values: [0] };
   expect(distance({ mean: 0, norm: 0, values: [0] }, zero, zero)).toEqual({ value: 0, mean: 0, norm: 0 });
   expect(distance({ mean: 0, norm: 1e-9, values: [0] }, zero, zero).norm).toBe(infinity);

@@ -35,7 +35,8 @@ export function distance(
 ): Distance {
   const root = Math.sqrt(elementCount(recorded.shape));
   const relative = (one: number, other: number) => {
-    const result = one === other ? 0 : Math.abs(one - other) / scale;
+    const difference = Math.abs(one - other);
+    const result = difference === 0 ? 0 : difference / scale;
     return Number.isFinite(result) ? result : Number.POSITIVE_INFINITY;
   };
   return {
