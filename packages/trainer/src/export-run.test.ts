@@ -8,6 +8,7 @@ import { checkClose } from '@graftjs/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskOf } from '../test/disk-of.js';
 import { temporaryFolder, testCount, tinyConfig, tinyContainer } from '../test/tiny.js';
+import { wrongExporter } from '../test/wrong-exporter.js';
 import { evaluationBatches } from './batches.js';
 import { evaluate } from './evaluate.js';
 import { type ExportRunOptions, exportRun } from './export-run.js';
@@ -176,18 +177,6 @@ describe('an exported run', () => {
   });
 });
 
-/** The exporter, but what it writes is a little different. */
-const wrong: Exporter = {
-  ...onnxExporter,
-  write(path, { graph, read }, options, to) {
-    const changed = async (variable: string, start: number, into: Float32Array) => {
-      await read(variable, start, into);
-      if (variable === 'tiny_net/logits/biases') into[1]! += 0.01;
-    };
-    return onnxExporter.write(path, { graph, read: changed }, options, to);
-  },
-};
-
 const nothingElse = async ({ out, folder }: { out: string; folder: string }) => {
   expect(await readFile(out, 'utf8')).toBe('an earlier one');
   expect(await readdir(folder)).toEqual(['model.onnx']);
@@ -195,7 +184,7 @@ const nothingElse = async ({ out, folder }: { out: string; folder: string }) => 
 
 describe('what was there stays, and nothing else comes', () => {
   it('where the file does not give what the network gives', async () => {
-    const done = await exported({}, wrong);
+    const done = await exported({}, wrongExporter('tiny_net/logits/biases', 0.01));
     expect(done.outcome).toMatchObject({
       code: 'export/differs',
       message: expect.stringMatching(/For picture \d+ and the class \w+ .* 0.0001 is accepted/) as string,

@@ -7,6 +7,7 @@ import { nodeFileSystem as files } from '@graftjs/core/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/tiny.js';
 import { rectanglesPicture, tinyMaskConfig, tinyMaskContainer } from '../../test/tiny-masks.js';
+import { wrongExporter } from '../../test/wrong-exporter.js';
 import { type ExportRunOptions, exportRun } from '../export-run.js';
 import { finetune } from '../finetune.js';
 import { resizeBilinear } from '../preprocessing/resize-bilinear.js';
@@ -96,17 +97,7 @@ it.each([
 });
 
 it('is not put in place where it gives something else', async () => {
-  const wrong: Exporter = {
-    ...onnxExporter,
-    write(path, { graph, read }, options, to) {
-      const changed = async (variable: string, start: number, into: Float32Array) => {
-        await read(variable, start, into);
-        if (variable === 'tiny_fine/refine/biases') into[1]! += 0.3;
-      };
-      return onnxExporter.write(path, { graph, read: changed }, options, to);
-    },
-  };
-  const { outcome, out, folder } = await exported({}, wrong);
+  const { outcome, out, folder } = await exported({}, wrongExporter('tiny_fine/refine/biases', 0.3));
   expect(outcome).toMatchObject({
     code: 'export/differs',
     message: expect.stringMatching(
