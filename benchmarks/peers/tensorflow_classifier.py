@@ -28,7 +28,7 @@ batch, size, task, network = settings['batch'], settings['size'], settings['task
 
 
 def vgg_16(images, training):
-    """As TF-Slim's `nets/vgg.py`, with a first dense layer that takes pictures of any size from 32."""
+    """As TF-Slim's `nets/vgg.py`, with a first dense layer that takes images of any size from 32."""
     with tf.variable_scope('vgg_16'):
         net = images
         for stage, (layers, channels) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], 1):
@@ -53,7 +53,7 @@ def inception_v3(images, training):
         return inception.inception_v3(images, 1000, is_training=training, create_aux_logits=training)[0]
 
 
-# Networks, the scopes of their last layers, and what is done to a picture.
+# Networks, the scopes of their last layers, and what is done to an image.
 networks = {
     'vgg_16': (vgg_16, 'vgg_16/fc8', [123.68, 116.78, 103.94], 1),
     'resnet_v1_50': (resnet_v1_50, 'resnet_v1_50/logits', [123.68, 116.78, 103.94], 1),
@@ -62,12 +62,12 @@ networks = {
 build, last, mean, scale = networks[network]
 tf.set_random_seed(1)
 random = np.random.RandomState(1)
-pictures = random.randint(0, 256, (batch, size, size, 3)).astype(np.uint8)
+pixels = random.randint(0, 256, (batch, size, size, 3)).astype(np.uint8)
 classes = random.randint(0, 1000, batch).astype(np.int32)
 images = tf.placeholder(tf.uint8, [batch, size, size, 3])
 labels = tf.placeholder(tf.int32, [batch])
 logits = build((tf.cast(images, tf.float32) - mean) * scale, task in ('train', 'head'))
-feed = {images: pictures, labels: classes}
+feed = {images: pixels, labels: classes}
 
 if task in ('train', 'head'):
     loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))

@@ -34,8 +34,8 @@ layer([places * 512, 4096]);
 layer([4096, 4096]);
 layer([4096, 1000]);
 
-function logits(pictures) {
-  let x = tf.sub(tf.cast(pictures, 'float32'), mean);
+function logits(images) {
+  let x = tf.sub(tf.cast(images, 'float32'), mean);
   let at = 0;
   for (const [, count] of stages) {
     for (let index = 0; index < count; index++) {
@@ -66,8 +66,8 @@ for (let step = 0; step < warmup + steps; step++) {
   const start = performance.now();
   const before = process.cpuUsage();
   const loss = tf.tidy(() => {
-    const pictures = tf.tensor4d(bytes, [batch, size, size, 3], 'int32');
-    return optimizer.minimize(() => tf.losses.softmaxCrossEntropy(labels, logits(pictures)), true);
+    const images = tf.tensor4d(bytes, [batch, size, size, 3], 'int32');
+    return optimizer.minimize(() => tf.losses.softmaxCrossEntropy(labels, logits(images)), true);
   });
   loss.dataSync();
   loss.dispose();

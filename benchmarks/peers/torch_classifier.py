@@ -12,7 +12,7 @@ layout = torch.channels_last if settings['channelsLast'] else torch.contiguous_f
 
 
 class Vgg16(nn.Module):
-    """The layers of torchvision's, with a first dense layer that takes pictures of any size from 32."""
+    """The layers of torchvision's, with a first dense layer that takes images of any size from 32."""
 
     def __init__(self):
         super().__init__()
@@ -39,7 +39,7 @@ def resnet_v1_50():
     return network
 
 
-# Networks and their last layers, and what is done to a picture.
+# Networks and their last layers, and what is done to an image.
 networks = {
     'vgg_16': (Vgg16, 'last', (123.68, 116.78, 103.94), 1),
     'resnet_v1_50': (resnet_v1_50, 'fc', (123.68, 116.78, 103.94), 1),

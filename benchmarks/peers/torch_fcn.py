@@ -17,7 +17,7 @@ def enlarge(factor):
 
 
 class Fcn8s(nn.Module):
-    """For pictures of a multiple of 32 pixels, with 7x7 SAME over pool5."""
+    """For images of a multiple of 32 pixels, with 7x7 SAME over pool5."""
 
     def __init__(self):
         super().__init__()

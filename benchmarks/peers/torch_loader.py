@@ -1,4 +1,4 @@
-"""Pictures of an image folder as batches, by torchvision and PyTorch's DataLoader."""
+"""Images of an image folder as batches, by torchvision and PyTorch's DataLoader."""
 
 import time
 
@@ -8,10 +8,10 @@ from report import report_end, report_measure, settings
 from torchvision.transforms import Compose, PILToTensor, Resize
 
 size, batch, steps = settings['size'], settings['batch'], settings['steps']
-pictures = torchvision.datasets.ImageFolder(
-    settings['pictures'] + '/train', Compose([Resize((size, size)), PILToTensor()])
+images = torchvision.datasets.ImageFolder(
+    settings['images'] + '/train', Compose([Resize((size, size)), PILToTensor()])
 )
-loader = torch.utils.data.DataLoader(pictures, batch, shuffle=True, num_workers=settings['threads'])
+loader = torch.utils.data.DataLoader(images, batch, shuffle=True, num_workers=settings['threads'])
 
 
 def batches():

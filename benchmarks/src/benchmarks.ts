@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { drawPictures } from './draw-pictures.js';
+import { drawImages } from './draw-images.js';
 import { exportNetwork } from './export-network.js';
 import type { Settings } from './protocol.js';
 import { finish, type Program } from './system-process.js';
 
 /** What may be chosen for a short run. */
 export interface Scale {
-  /** Pictures of a step. */
+  /** Images of a step. */
   readonly batch: number;
-  /** Height and width of the pictures in pixels. */
+  /** Height and width of the images in pixels. */
   readonly size: number;
   /** Measured steps of a process. */
   readonly steps: number;
@@ -68,7 +68,7 @@ const engines = (script: string): readonly System[] => [
   { name: 'tfjs, cpu', program: node(script), settings: { engine: { name: 'tfjs', device: 'cpu' } } },
 ];
 
-/** A network from pictures to logits, at batches of 8 and of 1. */
+/** A network from images to logits, at batches of 8 and of 1. */
 function inference(network: string, title: string, size: number): Readonly<Record<string, Benchmark>> {
   const systems = [
     { name: 'Graft', program: node('graft-infer.js') },
@@ -76,7 +76,7 @@ function inference(network: string, title: string, size: number): Readonly<Recor
     ...peers,
   ];
   const one = (batch: number): Benchmark => ({
-    description: `${title} from pictures to logits, ${batch} at a time`,
+    description: `${title} from images to logits, ${batch} at a time`,
     defaults: { batch, size, steps: 40 / batch, rounds: 3 },
     task: 'infer',
     network,
@@ -112,7 +112,7 @@ async function drawTraining({ batch, steps }: Scale, _threads: number, folder: s
   const scratch = join(folder, 'scratch');
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
-  return { pictures: await drawPictures(folder, batch * steps), scratch };
+  return { images: await drawImages(folder, batch * steps), scratch };
 }
 
 /** All benchmarks by name. */
@@ -146,7 +146,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     systems: [graftTrain, ...segmentationPeers],
   },
   'infer-fcn_8s': {
-    description: 'FCN-8s on VGG-16 from pictures to the logits of each pixel',
+    description: 'FCN-8s on VGG-16 from images to the logits of each pixel',
     defaults: { batch: 2, size: 256, steps: 8, rounds: 3 },
     task: 'infer',
     network: 'fcn_8s',
@@ -161,7 +161,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     systems: engines('graft-train.js'),
   },
   'engines-infer': {
-    description: "ResNet-50 from pictures to logits on each of Graft's engines",
+    description: "ResNet-50 from images to logits on each of Graft's engines",
     defaults: { batch: 8, size: 64, steps: 3, rounds: 1 },
     task: 'infer',
     network: 'resnet_v1_50',
@@ -182,7 +182,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     prepare: writeCheckpoint,
   },
   'head-epochs': {
-    description: 'Epochs of a run that trains only fc8 of VGG-16 and keeps what the frozen layers make of a picture',
+    description: 'Epochs of a run that trains only fc8 of VGG-16 and keeps what the frozen layers make of an image',
     defaults: { batch: 32, size: 224, steps: 4, rounds: 1 },
     task: 'head',
     network: 'vgg_16',
@@ -191,7 +191,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     prepare: drawTraining,
   },
   loader: {
-    description: 'JPEG pictures of 500 x 375 pixels from an image folder as batches: alone, and beside a training step',
+    description: 'JPEG images of 500 x 375 pixels from an image folder as batches: alone, and beside a training step',
     defaults: { batch: 32, size: 224, steps: 24, rounds: 2 },
     task: 'loader',
     network: 'vgg_16',

@@ -12,7 +12,7 @@ import { runBenchmark } from './run-benchmark.js';
 const results = fileURLToPath(new URL('../RESULTS.md', import.meta.url));
 const threads = availableParallelism();
 
-/** Where environments, pictures and checkpoints are kept. */
+/** Where environments, images and checkpoints are kept. */
 function benchFolder(): string {
   const { GRAFT_CACHE, XDG_CACHE_HOME } = process.env;
   return resolve(GRAFT_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'graft'), 'bench');
@@ -42,8 +42,8 @@ const program = new Command('npm run bench --')
   .description('Runs a benchmark beside its peers, prints the table and puts it into RESULTS.md.')
   .argument('<name>', 'one of those below')
   .option('--json <file>', 'write the rows there too')
-  .option('--batch <n>', 'pictures of a step', wholeNumber)
-  .option('--size <px>', 'height and width of the pictures', wholeNumber)
+  .option('--batch <n>', 'images of a step', wholeNumber)
+  .option('--size <px>', 'height and width of the images', wholeNumber)
   .option('--steps <n>', 'measured steps of a process', wholeNumber)
   .option('--rounds <n>', 'times that each system runs, in turn with the others', wholeNumber)
   .addHelpText('after', `\nBenchmarks:\n${names.join('\n')}`)

@@ -6,9 +6,9 @@ export interface Settings {
   readonly task: string;
   /** TF-Slim's name of the network. */
   readonly network: string;
-  /** Pictures of a step. */
+  /** Images of a step. */
   readonly batch: number;
-  /** Height and width of the pictures in pixels. */
+  /** Height and width of the images in pixels. */
   readonly size: number;
   /** Steps before the measured ones. */
   readonly warmup: number;
@@ -25,7 +25,7 @@ export interface Settings {
   /** An ONNX file of the network at `size`. */
   readonly exported?: string;
   /** An image folder with `train` and `test`. */
-  readonly pictures?: string;
+  readonly images?: string;
   /** A folder that is the process's own. */
   readonly scratch?: string;
 }
@@ -33,7 +33,7 @@ export interface Settings {
 /** One measured step, a line of the process's standard output. */
 export interface Measure {
   readonly system: string;
-  /** Pictures that it handled; 0 where pictures are not what it handles. */
+  /** Images that it handled; 0 where images are not what it handles. */
   readonly images: number;
   readonly seconds: number;
   /** Of all cores together, in this process; left out where others work for it. */

@@ -8,7 +8,7 @@ const heading = '# Results\n\nWritten by `npm run bench -- NAME`; see README.md 
 /** Columns of what is shown of a row. */
 export const columns = [
   'system',
-  'pictures/s',
+  'images/s',
   's a step, median (range)',
   'cores used',
   'peak memory, GB',

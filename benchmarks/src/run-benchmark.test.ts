@@ -6,7 +6,7 @@ it('takes the middle of the steps, so that one that was held up does not count',
   expect(median([4, 1, 100, 2])).toBe(3);
 });
 
-it("gives Graft's speed over each system's, in pictures where pictures are handled and in time elsewhere", () => {
+it("gives Graft's speed over each system's, in images where images are handled and in time elsewhere", () => {
   const found = new Map([
     ['Graft', { images: 32, seconds: [2, 2], cpuSeconds: [3, 4], peakBytes: 1 }],
     ['Peer', { images: 8, seconds: [1, 1], cpuSeconds: [], peakBytes: 2 }],

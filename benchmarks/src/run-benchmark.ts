@@ -7,7 +7,7 @@ export interface Row {
   /** The benchmark's. */
   readonly name: string;
   readonly system: string;
-  /** Of the median step; null where no pictures are handled. */
+  /** Of the median step; null where no images are handled. */
   readonly imagesPerSecond: number | null;
   /** The median step's. */
   readonly seconds: number;
@@ -62,7 +62,7 @@ export function rowsOf(name: string, found: ReadonlyMap<string, Found>, base: st
 
 /**
  * Runs the systems of a benchmark in turn, never two at a time, each in a process of its own in every round.
- * @param folder where environments, pictures and checkpoints are kept
+ * @param folder where environments, images and checkpoints are kept
  */
 export async function runBenchmark(
   name: string,

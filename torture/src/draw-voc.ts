@@ -21,25 +21,25 @@ function draw(key: number) {
   });
   for (let y = 0; y < height; y++) mask[y * width] = voidLabel;
   return {
-    picture: encode({ width, height, data, channels: 3 }),
+    image: encode({ width, height, data, channels: 3 }),
     mask: encode({ width, height, data: mask, channels: 1 }),
   };
 }
 
-/** Pictures with masks in the layout of PASCAL VOC. */
+/** Images with masks in the layout of PASCAL VOC. */
 export async function drawVoc(folder: string): Promise<string> {
-  const [pictures, masks, lists] = ['JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'].map((name) =>
+  const [images, masks, lists] = ['JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'].map((name) =>
     join(folder, name),
   ) as [string, string, string];
-  for (const path of [pictures, masks, lists]) await mkdir(path, { recursive: true });
+  for (const path of [images, masks, lists]) await mkdir(path, { recursive: true });
   await writeFile(join(folder, 'classes.txt'), classes.join('\n'));
   let key = 0;
   for (const [list, count] of Object.entries(counts)) {
     const names: string[] = [];
     for (let index = 0; index < count; index++) {
       const name = `${list}-${index}`;
-      const { picture, mask } = draw(key++);
-      await writeFile(join(pictures, `${name}.png`), picture);
+      const { image, mask } = draw(key++);
+      await writeFile(join(images, `${name}.png`), image);
       await writeFile(join(masks, `${name}.png`), mask);
       names.push(name);
     }

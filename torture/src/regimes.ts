@@ -3,7 +3,7 @@ export interface Regime {
   readonly name: string;
   /** Whether its weights start from the checkpoint that the torture trained first. */
   readonly fromCheckpoint: boolean;
-  /** What it learns: the class of pictures, or of each pixel. */
+  /** What it learns: the class of images, or of each pixel. */
   readonly target: 'classes' | 'masks';
   readonly options: readonly string[];
 }

@@ -30,7 +30,7 @@ it('1,000 steps end with the memory of the first hundred', async () => {
   const grown = (kind: 'heapUsed' | 'external' | 'rss') => (last[kind] - first[kind]) / 2 ** 20;
   console.log(samples.map(({ step, rss, heapUsed }) => `${step}: ${rss >> 20} MiB, heap ${heapUsed >> 20}`).join('; '));
   expect(grown('heapUsed'), 'MiB of the heap').toBeLessThan(2);
-  // Pictures on their way are counted here, now more and now less.
+  // Images on their way are counted here, now more and now less.
   expect(grown('external'), 'MiB outside the heap').toBeLessThan(4);
   expect(grown('rss'), 'MiB of the process').toBeLessThan(24);
 });

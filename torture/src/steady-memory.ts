@@ -5,7 +5,7 @@ import { nodeFileSystem as files } from '@graftjs/core/node';
 import dataCifar10 from '@graftjs/data-cifar10';
 import engineOnnx from '@graftjs/engine-onnx';
 import { finetune } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { drawCifar10 } from './draw-cifar10.js';
 import tinyNetwork from './tiny-network.js';
 
@@ -30,7 +30,7 @@ await finetune(
   {
     files,
     folder: join(folder, 'run'),
-    startWorkers: startPictureWorkers,
+    startWorkers: startImageWorkers,
     onEvent(event) {
       if (event.type !== 'step' || event.step % 100 !== 0) return;
       globalThis.gc!();

@@ -6,17 +6,17 @@ import dataFolder from '@graftjs/data-folder';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
 import { finetune } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { reportEnd, reportMeasure, settings } from './report.js';
 
 const epochs = 4;
-const { batch, steps, size, pictures, scratch } = settings;
+const { batch, steps, size, images, scratch } = settings;
 const container = createContainer([ckptSlim, dataFolder, engineOnnx, modelVgg]);
 let begun = 0;
 await finetune(
   {
     model: { name: 'vgg_16', size },
-    dataset: { name: 'folder', folder: pictures! },
+    dataset: { name: 'folder', folder: images! },
     train: 'head',
     optimizer: 'momentum',
     batchSize: batch,
@@ -28,7 +28,7 @@ await finetune(
     files,
     folder: join(scratch!, 'run'),
     features: { folder: join(scratch!, 'features') },
-    startWorkers: startPictureWorkers,
+    startWorkers: startImageWorkers,
     onEvent(event) {
       if (event.type === 'start') begun = performance.now();
       if (event.type !== 'step' || event.step % steps !== 0) return;

@@ -2,13 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { folder } from '@graftjs/data-folder';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { createPreprocessing, momentum, selectTrainable, trainingBatches } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { buildNetwork, initialize } from './network.js';
 import { reportEnd, reportMeasure, settings } from './report.js';
 
-const { system, batch, steps, warmup, size, threads, pictures } = settings;
-const { splits } = await folder.open({ folder: pictures! });
-const workers = startPictureWorkers(threads);
+const { system, batch, steps, warmup, size, threads, images } = settings;
+const { splits } = await folder.open({ folder: images! });
+const workers = startImageWorkers(threads);
 const batches = (count: number, augmentation: string) =>
   trainingBatches(splits.train!, {
     size,
@@ -34,7 +34,7 @@ for (const augmentation of ['none', 'vgg', 'inception']) {
   reportMeasure((performance.now() - begun) / 1000, batch * steps, `${name}, batches alone`);
   delay.disable();
   const { active } = performance.eventLoopUtilization(before);
-  reportMeasure(active / 1000 / (batch * steps), 0, `${name}, the main thread's work for a picture`);
+  reportMeasure(active / 1000 / (batch * steps), 0, `${name}, the main thread's work for an image`);
   reportMeasure((delay.max / 1e6 - resolution) / 1000, 0, `${name}, the main thread's longest delay`);
 }
 

@@ -1,12 +1,12 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { randomPictures } from './random-pictures.js';
+import { randomImages } from './random-images.js';
 import { reportEnd, settings, timeSteps } from './report.js';
 
 const { batch, size, threads, exported } = settings;
 const session = await InferenceSession.create(exported!, { intraOpNumThreads: threads, interOpNumThreads: 1 });
-const { inputs } = randomPictures(batch, size);
-const pictures = new Tensor('uint8', inputs, [batch, size, size, 3]);
+const { inputs } = randomImages(batch, size);
+const images = new Tensor('uint8', inputs, [batch, size, size, 3]);
 const [name] = session.inputNames as [string];
-await timeSteps(batch, () => session.run({ [name]: pictures }));
+await timeSteps(batch, () => session.run({ [name]: images }));
 reportEnd();
 await session.release();

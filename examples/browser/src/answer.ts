@@ -7,7 +7,7 @@ const shown = 3;
 const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)}%`;
 
 /**
- * A picture and what the network takes it for.
+ * An image and what the network takes it for.
  * @param truth the class that it is of, where that is known
  */
 export function answerFigure(

@@ -15,7 +15,7 @@ function svg(tag: string, attributes: Readonly<Record<string, string | number>>,
   return element;
 }
 
-/** Loss by step, and the share of held-out pictures that are classified right. */
+/** Loss by step, and the share of held-out images that are classified right. */
 export class Chart {
   readonly #root: HTMLElement;
   readonly #loss: Point[] = [];
@@ -51,10 +51,10 @@ export class Chart {
 
   #draw(): void {
     const width = this.#root.clientWidth;
-    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': 'Loss and accuracy' });
+    const image = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': 'Loss and accuracy' });
     const most = Math.max(...this.#loss.map(({ value }) => value), 1e-6);
     const base = height - bottom;
-    picture.append(
+    image.append(
       svg('line', { class: 'axis', x1: left, x2: width - right, y1: base, y2: base }),
       svg('text', { class: 'of-loss', x: left, y: top - 5 }, `loss, up to ${most.toFixed(2)}`),
       svg(
@@ -67,6 +67,6 @@ export class Chart {
       this.#line('loss', this.#loss, most, width),
       this.#line('right', this.#right, 1, width),
     );
-    this.#root.replaceChildren(picture);
+    this.#root.replaceChildren(image);
   }
 }

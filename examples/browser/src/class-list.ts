@@ -1,8 +1,8 @@
-import { decodePicture } from './decode-picture.js';
+import { decodeImage } from './decode-image.js';
 import { make } from './elements.js';
-import type { ChosenPicture, PictureClass } from './pictures-dataset.js';
+import type { ChosenImage, ImageClass } from './images-dataset.js';
 
-/** The cards in which classes are named and given their pictures. */
+/** The cards in which classes are named and given their images. */
 export class ClassList {
   readonly #root: HTMLElement;
   readonly #onChange: () => void;
@@ -10,7 +10,7 @@ export class ClassList {
   #cards: ClassCard[] = [];
 
   /**
-   * @param onChange called after each change of a name or of pictures
+   * @param onChange called after each change of a name or of images
    * @param onRefused called with what is wrong with files that were added, nothing where all are taken
    */
   constructor(root: HTMLElement, onChange: () => void, onRefused: (problems: readonly string[]) => void) {
@@ -19,7 +19,7 @@ export class ClassList {
     this.#onRefused = onRefused;
   }
 
-  get classes(): readonly PictureClass[] {
+  get classes(): readonly ImageClass[] {
     return this.#cards;
   }
 
@@ -34,14 +34,14 @@ export class ClassList {
     return card;
   }
 
-  /** Adds files to the classes that are named as their folders; classes without pictures make room for them. */
+  /** Adds files to the classes that are named as their folders; classes without images make room for them. */
   async addFolder(files: readonly File[]): Promise<void> {
     const folders = new Map<string, File[]>();
     for (const file of files) {
       const folder = file.webkitRelativePath.split('/').at(-2);
       if (folder !== undefined) folders.set(folder, [...(folders.get(folder) ?? []), file]);
     }
-    for (const card of this.#cards) if (card.pictures.length === 0) card.remove();
+    for (const card of this.#cards) if (card.images.length === 0) card.remove();
     for (const [name, inside] of folders) {
       const card = this.#cards.find((known) => known.name === name) ?? this.add(name);
       await card.addFiles(inside);
@@ -50,9 +50,9 @@ export class ClassList {
 }
 
 /** One class. */
-class ClassCard implements PictureClass {
+class ClassCard implements ImageClass {
   readonly element: HTMLElement;
-  readonly pictures: ChosenPicture[] = [];
+  readonly images: ChosenImage[] = [];
   readonly #name: HTMLInputElement;
   readonly #thumbnails = make('div', { className: 'thumbnails' });
   readonly #count = make('span');
@@ -80,7 +80,7 @@ class ClassCard implements PictureClass {
       { className: 'class' },
       make('header', {}, this.#name, remove),
       this.#thumbnails,
-      make('footer', {}, this.#count, make('label', { className: 'button' }, 'Add pictures', files)),
+      make('footer', {}, this.#count, make('label', { className: 'button' }, 'Add images', files)),
     );
     this.#takeDrops();
     this.#showCount();
@@ -91,19 +91,19 @@ class ClassCard implements PictureClass {
   }
 
   remove(): void {
-    for (const { url } of this.pictures) URL.revokeObjectURL(url);
+    for (const { url } of this.images) URL.revokeObjectURL(url);
     this.element.remove();
     this.#onRemove();
   }
 
-  /** Files that are no pictures are told of, and the others taken. */
+  /** Files that are no images are told of, and the others taken. */
   async addFiles(files: readonly File[]): Promise<void> {
     const problems: string[] = [];
     for (const file of files) {
       try {
-        const picture = await decodePicture(file);
+        const image = await decodeImage(file);
         const url = URL.createObjectURL(file);
-        this.pictures.push({ name: file.name, picture, url });
+        this.images.push({ name: file.name, image, url });
         this.#thumbnails.append(make('img', { src: url, alt: file.name, title: file.name }));
       } catch (error) {
         problems.push((error as Error).message);
@@ -115,8 +115,8 @@ class ClassCard implements PictureClass {
   }
 
   #showCount(): void {
-    const { length } = this.pictures;
-    this.#count.textContent = length === 1 ? '1 picture' : `${length || 'no'} pictures`;
+    const { length } = this.images;
+    this.#count.textContent = length === 1 ? '1 image' : `${length || 'no'} images`;
   }
 
   #takeDrops(): void {

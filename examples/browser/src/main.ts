@@ -3,9 +3,9 @@ import { answerFigure } from './answer.js';
 import { backends } from './backends.js';
 import { Chart } from './chart.js';
 import { ClassList } from './class-list.js';
-import { decodePicture } from './decode-picture.js';
+import { decodeImage } from './decode-image.js';
 import { byId, make } from './elements.js';
-import { heldOutPictures, type PictureClass, problemOf } from './pictures-dataset.js';
+import { heldOutImages, type ImageClass, problemOf } from './images-dataset.js';
 import { type TrainedHead, trainHead } from './train-head.js';
 
 const page = {
@@ -62,7 +62,7 @@ function progressOf(): (event: RunEvent) => void {
   return (event) => {
     if (event.type === 'start') chart = new Chart(page.chart, event.totalSteps);
     if (event.type === 'features') {
-      say(page.status, `The network looks at the pictures: ${event.done} of ${event.count} (${event.split})`);
+      say(page.status, `The network looks at the images: ${event.done} of ${event.count} (${event.split})`);
       showProgress(event.done, event.count);
     }
     if (event.type === 'step') {
@@ -74,10 +74,10 @@ function progressOf(): (event: RunEvent) => void {
   };
 }
 
-async function showHeldOut(network: TrainedHead, classes: readonly PictureClass[]): Promise<void> {
-  const pictures = heldOutPictures(classes);
-  const answers = await network.classify(pictures.map(({ chosen }) => chosen.picture));
-  const figures = pictures.map(({ chosen, label }, index) =>
+async function showHeldOut(network: TrainedHead, classes: readonly ImageClass[]): Promise<void> {
+  const images = heldOutImages(classes);
+  const answers = await network.classify(images.map(({ chosen }) => chosen.image));
+  const figures = images.map(({ chosen, label }, index) =>
     answerFigure(chosen.url, chosen.name, answers[index]!, classes[label]!.name.trim()),
   );
   page.heldOut.replaceChildren(...figures);
@@ -87,7 +87,7 @@ async function train(): Promise<void> {
   running = new AbortController();
   const { signal } = running;
   // As they are now: they may be changed while it trains.
-  const classes = list.classes.map(({ name, pictures }) => ({ name, pictures: [...pictures] }));
+  const classes = list.classes.map(({ name, images }) => ({ name, images: [...images] }));
   page.use.hidden = true;
   page.stop.hidden = page.progress.hidden = false;
   page.heldOut.replaceChildren();
@@ -105,7 +105,7 @@ async function train(): Promise<void> {
     page.use.hidden = false;
     running = undefined;
     showReadiness();
-    say(page.status, `Trained: ${Math.round(top1 * count)} of ${count} pictures right that it had not seen.`);
+    say(page.status, `Trained: ${Math.round(top1 * count)} of ${count} images right that it had not seen.`);
   } catch (error) {
     running = undefined;
     showReadiness();
@@ -120,7 +120,7 @@ async function classify(files: readonly File[]): Promise<void> {
   const problems: string[] = [];
   for (const file of files) {
     try {
-      const [answer] = await trained!.classify([await decodePicture(file)]);
+      const [answer] = await trained!.classify([await decodeImage(file)]);
       page.answers.prepend(answerFigure(URL.createObjectURL(file), file.name, answer!));
     } catch (error) {
       problems.push((error as Error).message);
@@ -141,7 +141,7 @@ async function download(): Promise<void> {
     const { compared, difference } = exported;
     say(
       page.exported,
-      `network.onnx, ${(bytes.length / 1e6).toFixed(1)} MB: on ${compared} pictures it gives what the page gives, to ${difference.toExponential(0)} of the logits' scale.`,
+      `network.onnx, ${(bytes.length / 1e6).toFixed(1)} MB: on ${compared} images it gives what the page gives, to ${difference.toExponential(0)} of the logits' scale.`,
     );
   } catch (error) {
     sayError(page.exported, error);

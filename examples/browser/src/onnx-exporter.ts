@@ -19,8 +19,8 @@ export function browserExporter(files: FileSystem): Exporter {
       const [input] = session.inputMetadata;
       const shape = input?.isTensor ? input.shape.slice(1).map(Number) : [];
       return {
-        async predict(pictures, count) {
-          const feeds = { [input!.name]: new Tensor('uint8', pictures, [count, ...shape]) };
+        async predict(images, count) {
+          const feeds = { [input!.name]: new Tensor('uint8', images, [count, ...shape]) };
           const results = await session.run(feeds);
           return results[session.outputNames[0]!]!.data as Float32Array;
         },

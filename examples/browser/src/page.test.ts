@@ -10,7 +10,7 @@ import { isThereChromium, startBrowser } from '../../../packages/ckpt-onnx/test/
 const root = fileURLToPath(new URL('..', import.meta.url));
 const size = 32;
 
-/** What the pictures of a class show, at a place and in a colour. */
+/** What the images of a class show, at a place and in a colour. */
 const shapes: Readonly<Record<string, (x: number, y: number, colour: string) => string>> = {
   disc: (x, y, colour) => `<circle cx="${x}" cy="${y}" r="11" fill="${colour}"/>`,
   stripes: (x, _, colour) =>
@@ -18,7 +18,7 @@ const shapes: Readonly<Record<string, (x: number, y: number, colour: string) => 
   ground: (_, y, colour) => `<rect y="${y}" width="32" height="32" fill="${colour}"/>`,
 };
 
-/** Picture `index` of a class: each is of another shade of the class's colour, at another place. */
+/** Image `index` of a class: each is of another shade of the class's colour, at another place. */
 async function draw(shape: string, index: number): Promise<{ name: string; mimeType: string; buffer: Buffer }> {
   const [x, y] = [14 + ((index * 3) % 5), 14 + ((index * 7) % 5)];
   const hue = 120 * Object.keys(shapes).indexOf(shape) + ((index * 17) % 60);
@@ -48,15 +48,15 @@ async function openPage(): Promise<{ page: Page; problems: string[] }> {
   return { page, problems };
 }
 
-const note = { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') };
-const refusal = 'note.txt is no picture that this browser can read, and was left out.';
+const note = { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('no image') };
+const refusal = 'note.txt is no image that this browser can read, and was left out.';
 
-/** What the page answers to pictures that it is given to try, with a file that is none, by their names. */
-async function answersOf(page: Page, pictures: readonly { name: string; mimeType: string; buffer: Buffer }[]) {
-  await page.getByLabel('Classify pictures').setInputFiles([note, ...pictures]);
+/** What the page answers to images that it is given to try, with a file that is none, by their names. */
+async function answersOf(page: Page, images: readonly { name: string; mimeType: string; buffer: Buffer }[]) {
+  await page.getByLabel('Classify images').setInputFiles([note, ...images]);
   await page
     .locator('#answers figure')
-    .nth(pictures.length - 1)
+    .nth(images.length - 1)
     .waitFor();
   const answers = new Map<string, { first: string; probabilities: Map<string, number> }>();
   for (const figure of await page.locator('#answers figure').all()) {
@@ -69,7 +69,7 @@ async function answersOf(page: Page, pictures: readonly { name: string; mimeType
   return answers;
 }
 
-it('trains a head on pictures of its user, classifies others, and gives the network as an ONNX file', async ({
+it('trains a head on images of its user, classifies others, and gives the network as an ONNX file', async ({
   skip,
 }) => {
   skip(!isThereChromium && !process.env.CI, 'there is no Chromium for this machine: name one in CHROMIUM');
@@ -81,15 +81,15 @@ it('trains a head on pictures of its user, classifies others, and gives the netw
     const card = page.locator('.class').nth(index);
     await card.getByLabel('Name of the class').fill(shape);
     expect(await page.getByRole('button', { name: 'Train' }).isDisabled()).toBe(true);
-    await card.getByLabel('Add pictures').setInputFiles(await drawAll(shape, 0, 15));
-    await card.getByText('15 pictures').waitFor();
+    await card.getByLabel('Add images').setInputFiles(await drawAll(shape, 0, 15));
+    await card.getByText('15 images').waitFor();
   }
-  await page.locator('.class').first().getByLabel('Add pictures').setInputFiles(note);
+  await page.locator('.class').first().getByLabel('Add images').setInputFiles(note);
   await page.locator('#refused').getByText(refusal).waitFor();
   await page.getByLabel('Runs on').selectOption('wasm');
   await page.getByRole('button', { name: 'Train' }).click();
   await page.locator('#use, #status.error').filter({ visible: true }).waitFor({ timeout: 100_000 });
-  expect(await page.locator('#status').textContent()).toMatch(/^Trained: \d of 9 pictures right/);
+  expect(await page.locator('#status').textContent()).toMatch(/^Trained: \d of 9 images right/);
   expect(await page.locator('#held-out figure').count()).toBe(9);
 
   const unseen = (await Promise.all(names.map((shape) => drawAll(shape, 15, 4)))).flat();

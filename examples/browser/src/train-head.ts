@@ -7,7 +7,7 @@ import {
   ENGINE,
   EXPORTER,
   type FileSystem,
-  type Picture,
+  type Image,
 } from '@graftjs/core';
 import modelVgg from '@graftjs/model-vgg';
 import {
@@ -22,8 +22,8 @@ import {
 } from '@graftjs/trainer';
 import weights from '../../quickstart/vgg_16_quarter_cifar10.ckpt?url';
 import { engine } from './backends.js';
+import { type ImageClass, imagesDataset } from './images-dataset.js';
 import { browserExporter } from './onnx-exporter.js';
-import { type PictureClass, picturesDataset } from './pictures-dataset.js';
 
 /** VGG-16 at a quarter of its width, as the weights have it. */
 const model = { name: 'vgg_16', width: 0.25, size: 32 };
@@ -31,8 +31,8 @@ const model = { name: 'vgg_16', width: 0.25, size: 32 };
 /** A network that was trained. */
 export interface TrainedHead {
   readonly result: RunResult;
-  /** The classes of each picture, the most probable first. */
-  classify(pictures: readonly Picture[]): Promise<readonly (readonly Prediction[])[]>;
+  /** The classes of each image, the most probable first. */
+  classify(images: readonly Image[]): Promise<readonly (readonly Prediction[])[]>;
   /** The network as an ONNX file, which has been compared with it. */
   exportOnnx(): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly exported: ExportResult }>;
   close(): Promise<void>;
@@ -60,13 +60,13 @@ async function download(url: string, to: string, files: FileSystem): Promise<voi
 }
 
 /** Trains a new last layer for the classes: a run as in Node, whose folder is in memory. */
-export async function trainHead(classes: readonly PictureClass[], options: HeadOptions): Promise<TrainedHead> {
+export async function trainHead(classes: readonly ImageClass[], options: HeadOptions): Promise<TrainedHead> {
   const { epochs, backend, onEvent, signal } = options;
   const files = createMemoryFiles();
   const page = definePlugin({
     name: 'page',
     register(container) {
-      container.register(DATASET, { useValue: picturesDataset(classes) });
+      container.register(DATASET, { useValue: imagesDataset(classes) });
       container.register(ENGINE, { useValue: engine });
       container.register(EXPORTER, { useValue: browserExporter(files) });
     },
@@ -75,7 +75,7 @@ export async function trainHead(classes: readonly PictureClass[], options: HeadO
   await download(weights, '/weights.ckpt', files);
   const config = {
     model,
-    dataset: { name: 'pictures', folder: '/' },
+    dataset: { name: 'images', folder: '/' },
     checkpoint: { path: '/weights.ckpt', exclude: ['vgg_16/fc8'] },
     train: 'head' as const,
     engine: { name: 'tfjs', device: backend },
@@ -94,10 +94,10 @@ export async function trainHead(classes: readonly PictureClass[], options: HeadO
   const run = await openRun('/run', container, { files });
   return {
     result,
-    async classify(pictures) {
+    async classify(images) {
       const answers: (readonly Prediction[])[] = [];
       const { session, preprocessing } = run;
-      for await (const answer of predict(session, pictures, run.classes, { preprocessing, top: run.classes.length }))
+      for await (const answer of predict(session, images, run.classes, { preprocessing, top: run.classes.length }))
         answers.push(answer);
       return answers;
     },

@@ -1,12 +1,12 @@
 import { BACKBONE, type Backbone, definePlugin, GraphBuilder, pick } from '@graftjs/core';
 
-/** Two sizes of a network for small pictures: channels of each stage. */
+/** Two sizes of a network for small images: channels of each stage. */
 const stages = { thimble_s: [16, 32], thimble_m: [32, 64, 128] } as const;
 
 function thimble(name: keyof typeof stages): Backbone {
   return {
     name,
-    description: 'Convolutions and poolings for pictures of a few dozen pixels (an example)',
+    description: 'Convolutions and poolings for images of a few dozen pixels (an example)',
     defaults: { classes: 10, size: 32 },
     heads: ['pooled'],
     preprocessing: 'inception',

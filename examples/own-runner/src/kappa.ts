@@ -1,6 +1,6 @@
 /**
  * Cohen's kappa (1960) of a confusion matrix: agreement beyond chance, 1 for all right, 0 for guessing by frequency.
- * @param confusion `confusion[truth][prediction]`, numbers of pictures
+ * @param confusion `confusion[truth][prediction]`, numbers of images
  */
 export function kappa(confusion: readonly (readonly number[])[]): number {
   const rows = confusion.map((row) => row.reduce((sum, n) => sum + n, 0));

@@ -13,7 +13,7 @@ import {
 import { kappa } from './kappa.js';
 import { classes } from './shapes.js';
 
-/** One source of pictures: what is learned from it, and what it is tested with. */
+/** One source of images: what is learned from it, and what it is tested with. */
 export interface Source {
   readonly name: string;
   readonly train: Split;
@@ -22,7 +22,7 @@ export interface Source {
 
 /**
  * Trains one network on several sources in turn, a batch of each a step, so that none is forgotten; gives Cohen's kappa on
- * each source's test pictures.
+ * each source's test images.
  */
 export async function trainOnAll(sources: readonly Source[], steps: number, seed = 1): Promise<Record<string, number>> {
   const container = createContainer([engineOnnx, modelVgg]);

@@ -1,4 +1,4 @@
-import type { Picture, Split } from '@graftjs/core';
+import type { Image, Split } from '@graftjs/core';
 import { createRandom } from '@graftjs/trainer';
 
 /** What is to be told apart. */
@@ -16,7 +16,7 @@ export type Manner = 'ink' | 'chalk';
 
 const size = 32;
 
-function draw(label: number, manner: Manner, seed: number): Picture {
+function draw(label: number, manner: Manner, seed: number): Image {
   const random = createRandom(seed);
   const radius = 7 + 6 * random.uniform();
   const [centreX, centreY] = [0, 0].map(() => radius + (size - 2 * radius) * random.uniform()) as [number, number];
@@ -32,7 +32,7 @@ function draw(label: number, manner: Manner, seed: number): Picture {
   return { data, height: size, width: size };
 }
 
-/** A split that is drawn when it is read: `count` pictures, the classes in turn. */
+/** A split that is drawn when it is read: `count` images, the classes in turn. */
 export function shapes(manner: Manner, count: number, seed: number): Split {
   const labels = Int32Array.from({ length: count }, (_, index) => index % classes.length);
   return {

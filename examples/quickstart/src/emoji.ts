@@ -43,7 +43,7 @@ async function emojiOf(split: string, artist: string): Promise<Emoji[]> {
 /**
  * Draws the emoji on white as an image folder, `train/CATEGORY/*.png` and `test/CATEGORY/*.png`; done once.
  * @param size height and width in pixels
- * @param onProgress called with the number of pictures drawn and their total
+ * @param onProgress called with the number of images drawn and their total
  */
 export async function drawEmoji(
   folder: string,

@@ -9,7 +9,7 @@ import dataFolder, { folder } from '@graftjs/data-folder';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelVgg from '@graftjs/model-vgg';
 import { finetune, openRun, predict, type RunResult } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { drawEmoji } from './emoji.js';
@@ -42,12 +42,12 @@ async function train(
 ): Promise<{ result: RunResult; seconds: number }> {
   console.log(`Training ${name}: ${meaning} ...`);
   const start = performance.now();
-  const progress = bar('  {bar} step {value} of {total}, loss {loss}, {rate} pictures/s, {eta} s left');
+  const progress = bar('  {bar} step {value} of {total}, loss {loss}, {rate} images/s, {eta} s left');
   const result = await finetune(config, container, {
     files,
     folder: join(runs, name),
     features: { folder: join(home, 'features') },
-    startWorkers: startPictureWorkers,
+    startWorkers: startImageWorkers,
     onEvent(event) {
       if (event.type === 'start') progress.start(event.totalSteps, 0, { loss: '-', rate: '-' });
       if (event.type === 'step')
@@ -58,7 +58,7 @@ async function train(
   return { result, seconds: (performance.now() - start) / 1000 };
 }
 
-/** A few test pictures of each class, and what the run takes them for. */
+/** A few test images of each class, and what the run takes them for. */
 async function showPredictions(name: string, each: number): Promise<void> {
   const run = await openRun(join(runs, name), container, { files });
   const dataset = await run.openDataset();
@@ -67,10 +67,10 @@ async function showPredictions(name: string, each: number): Promise<void> {
     const places = [...test!.labels.keys()].filter((index) => test!.labels[index] === label);
     return Array.from({ length: each }, (_, i) => places[Math.floor(((i + 0.5) * places.length) / each)]!);
   });
-  const pictures = await Promise.all(shown.map((index) => test!.read(index)));
+  const images = await Promise.all(shown.map((index) => test!.read(index)));
   const table = new Table({ head: ['emoji', 'it is', `the run '${name}' says`], style: { head: [], border: [] } });
   let place = 0;
-  for await (const [first] of predict(run.session, pictures, run.classes, {
+  for await (const [first] of predict(run.session, images, run.classes, {
     preprocessing: run.preprocessing,
     top: 1,
   })) {
@@ -87,7 +87,7 @@ async function showPredictions(name: string, each: number): Promise<void> {
   await run.close();
 }
 
-/** The shares of the test pictures that guessing gets right: of all classes alike, and of the commonest of training. */
+/** The shares of the test images that guessing gets right: of all classes alike, and of the commonest of training. */
 async function chance(): Promise<{ alike: number; commonest: number }> {
   const { splits, classes, close } = await folder.open({ folder: data });
   const count = (labels: Int32Array) => classes.map((_, label) => labels.filter((each) => each === label).length);
@@ -103,7 +103,7 @@ function compare(what: string, a: number, b: number, count: number): string {
   const error = Math.sqrt((a * (1 - a) + b * (1 - b)) / count);
   const points = (100 * Math.abs(a - b)).toFixed(1);
   if (Math.abs(a - b) < 2 * error)
-    return `${what} makes no difference that ${count} pictures can show (${points} points).`;
+    return `${what} makes no difference that ${count} images can show (${points} points).`;
   return `${what} ${a > b ? 'helps' : 'does harm'}: ${points} points, ${(Math.abs(a - b) / error).toFixed(1)} standard errors.`;
 }
 

@@ -50,6 +50,6 @@ it('tells a third artist’s emoji apart after some steps on two others’', asy
     .find((event) => event.type === 'restored')!
     .rows.filter(({ status }) => status === 'restored');
   expect(restored).toHaveLength(30);
-  // The commonest class is 22% of the test pictures.
+  // The commonest class is 22% of the test images.
   expect(metrics.top1).toBeGreaterThan(0.33);
 });

@@ -1,6 +1,6 @@
 import type { RunConfigInput } from '@graftjs/trainer';
 
-/** Height and width of the pictures in pixels: those of CIFAR-10, which the checkpoint was trained on. */
+/** Height and width of the images in pixels: those of CIFAR-10, which the checkpoint was trained on. */
 export const size = 32;
 
 /** VGG-16 at a quarter of its width. */

@@ -28,7 +28,7 @@ function checkRanges(graph: Graph, ranges: ReadonlyMap<string, ValueRange>): voi
 }
 
 /**
- * Weights and values in float16, half the size. Pictures are normalized in float32, and the probabilities come out in it.
+ * Weights and values in float16, half the size. Images are normalized in float32, and the probabilities come out in it.
  * Batch normalization is folded first: variances need more range than float16 has.
  */
 export const float16: WritablePrecision = {

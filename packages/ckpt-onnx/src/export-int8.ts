@@ -185,7 +185,7 @@ class Int8Writer implements PrecisionWriter {
 
 /**
  * Convolutions and dense layers of whole numbers: weights of 8 bits with a scale for each output, values of 8 bits with the
- * range that they had on pictures of the training data. Batch normalization is folded first, since onnxruntime does not fold
+ * range that they had on images of the training data. Batch normalization is folded first, since onnxruntime does not fold
  * it into whole numbers.
  */
 export const int8: WritablePrecision = {

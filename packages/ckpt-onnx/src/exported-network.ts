@@ -28,8 +28,8 @@ export async function openExported(path: string): Promise<ExportedNetwork> {
   const [output] = session.outputNames;
   const shape = input?.isTensor ? input.shape.slice(1).map(Number) : [];
   return {
-    async predict(pictures, count) {
-      const feeds = { [input!.name]: new Tensor('uint8', pictures, [count, ...shape]) };
+    async predict(images, count) {
+      const feeds = { [input!.name]: new Tensor('uint8', images, [count, ...shape]) };
       const results = await running(path, () => session.run(feeds));
       return results[output!]!.data as Float32Array | Uint8Array;
     },

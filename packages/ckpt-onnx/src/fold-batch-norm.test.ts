@@ -1,7 +1,7 @@
 import { elementCount, type Graph, GraphBuilder } from '@graftjs/core';
 import { checkClose, evaluateGraph } from '@graftjs/core/testing';
 import { expect, it } from 'vitest';
-import { everyOperation, networkOf, picturesOf, valuesOf } from '../test/networks.js';
+import { everyOperation, imagesOf, networkOf, valuesOf } from '../test/networks.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
 
 /** The folded graph and all of its values, read in two parts, as weights of large layers are. */
@@ -21,9 +21,9 @@ async function foldedValues(graph: Graph): Promise<{ folded: Graph; values: Map<
 it('a folded network gives the values of the original at every node that both have', async () => {
   const graph = everyOperation();
   const { folded, values } = await foldedValues(graph);
-  const [picture] = picturesOf(graph, 1);
-  const expected = evaluateGraph(graph, valuesOf(graph), picture!);
-  const found = evaluateGraph(folded, values, picture!);
+  const [image] = imagesOf(graph, 1);
+  const expected = evaluateGraph(graph, valuesOf(graph), image!);
+  const found = evaluateGraph(folded, values, image!);
   for (const { name, op } of folded.nodes) {
     // The factors are in the weights, so what the convolution alone gives is another thing.
     if (op !== 'conv2d') checkClose(found.get(name)!, expected.get(name)!, 1e-6, name);
@@ -40,7 +40,7 @@ it('what reads a convolution beside its normalization keeps it from being folded
   const normal = builder.batchNorm(raw, { name: 'normal', scale: true, activation: 'none' });
   const graph = builder.build(builder.sum([raw, normal], { name: 'both' }), []);
   const { folded, values } = await foldedValues(graph);
-  const picture = Uint8Array.from({ length: 18 }, (_, i) => 13 * i);
-  const expected = evaluateGraph(graph, valuesOf(graph), picture).get(graph.output)!;
-  checkClose(evaluateGraph(folded, values, picture).get(graph.output)!, expected, 1e-6, 'the sum');
+  const image = Uint8Array.from({ length: 18 }, (_, i) => 13 * i);
+  const expected = evaluateGraph(graph, valuesOf(graph), image).get(graph.output)!;
+  checkClose(evaluateGraph(folded, values, image).get(graph.output)!, expected, 1e-6, 'the sum');
 });

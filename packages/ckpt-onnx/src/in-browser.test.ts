@@ -7,8 +7,8 @@ import { expect, it } from 'vitest';
 import { isThereChromium, openPage } from '../test/chromium.js';
 import {
   everyOperation,
+  imagesOf,
   networkOf,
-  picturesOf,
   probabilitiesOf,
   rangesOf,
   temporaryFolder,
@@ -34,7 +34,7 @@ const program = (url: string, pixels: readonly number[], dims: readonly number[]
 
 const graph = everyOperation();
 const values = valuesOf(graph);
-const pictures = picturesOf(graph, 4);
+const images = imagesOf(graph, 4);
 
 it('a file of each precision runs unchanged in Chromium, by onnxruntime-web, and gives the probabilities', async ({
   skip,
@@ -44,7 +44,7 @@ it('a file of each precision runs unchanged in Chromium, by onnxruntime-web, and
   const served: Record<string, string> = { ...runtime };
   for (const { name, ranged } of onnxExporter.precisions) {
     served[`/${name}.onnx`] = join(folder, `${name}.onnx`);
-    const ranges = rangesOf(graph, values, ranged?.(graph) ?? [], pictures);
+    const ranges = rangesOf(graph, values, ranged?.(graph) ?? [], images);
     const options = { precision: name, ranges, description: 'a test' };
     await onnxExporter.write(served[`/${name}.onnx`]!, networkOf(graph, values), options, files);
   }
@@ -56,8 +56,8 @@ it('a file of each precision runs unchanged in Chromium, by onnxruntime-web, and
     ['float16', 2e-3],
     ['int8', 0.05],
   ] as const) {
-    for (const several of [pictures.slice(0, 1), pictures.slice(1)]) {
-      const pixels = several.flatMap((picture) => [...picture]);
+    for (const several of [images.slice(0, 1), images.slice(1)]) {
+      const pixels = several.flatMap((image) => [...image]);
       const found = await page.evaluate(program(`/${name}.onnx`, pixels, [several.length, ...graph.input.shape]));
       checkClose(found as number[], probabilitiesOf(graph, values, several), tolerance, name);
     }

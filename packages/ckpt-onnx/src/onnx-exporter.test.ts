@@ -9,8 +9,8 @@ import { describe, expect, it } from 'vitest';
 import {
   everyOperation,
   everyPixel,
+  imagesOf,
   networkOf,
-  picturesOf,
   probabilitiesOf,
   rangesOf,
   temporaryFolder,
@@ -20,8 +20,8 @@ import { createOnnxExporter, onnxExporter } from './onnx-exporter.js';
 
 const graph = everyOperation();
 const values = valuesOf(graph);
-const pictures = picturesOf(graph, 4);
-const expected = probabilitiesOf(graph, values, pictures);
+const images = imagesOf(graph, 4);
+const expected = probabilitiesOf(graph, values, images);
 
 /** Exports to `model.onnx` in a folder of its own, with ranges by core's loops. */
 async function exported(
@@ -30,16 +30,16 @@ async function exported(
 ): Promise<string> {
   const path = join(folder || (await temporaryFolder()), 'model.onnx');
   const nodes = exporter.precisions.find(({ name }) => name === precision)?.ranged?.(of) ?? [];
-  const ranges = rangesOf(of, weights, nodes, picturesOf(of, 4));
+  const ranges = rangesOf(of, weights, nodes, imagesOf(of, 4));
   await exporter.write(path, networkOf(of, weights), { precision, ranges, description: 'a test' }, files);
   return path;
 }
 
-/** Runs a file on the pictures: one, then three. */
+/** Runs a file on the images: one, then three. */
 async function run(path: string, exporter: Exporter = onnxExporter): Promise<number[]> {
   const network = await exporter.open(path);
-  const first = [...(await network.predict(pictures[0]!, 1))];
-  const others = [...(await network.predict(new Uint8Array(Buffer.concat(pictures.slice(1))), 3))];
+  const first = [...(await network.predict(images[0]!, 1))];
+  const others = [...(await network.predict(new Uint8Array(Buffer.concat(images.slice(1))), 3))];
   await network.close();
   return [...first, ...others];
 }
@@ -75,7 +75,7 @@ it('the network of these tests has every operation', () => {
 });
 
 describe('a file', () => {
-  it('gives the probabilities that the reference gives, for one picture and for several', async () => {
+  it('gives the probabilities that the reference gives, for one image and for several', async () => {
     checkClose(await run(await exported('float32')), expected, 1e-6, 'probabilities');
   });
 
@@ -86,9 +86,9 @@ describe('a file', () => {
   ])('of logits of pixels gives, in %s, the class that the reference has most of', async (precision, agreement) => {
     const pixels = everyPixel();
     const weights = valuesOf(pixels);
-    const [first, ...others] = picturesOf(pixels, 3);
-    const reference = [first!, ...others].flatMap((picture) => {
-      const logits = evaluateGraph(pixels, weights, picture).get(pixels.output)!;
+    const [first, ...others] = imagesOf(pixels, 3);
+    const reference = [first!, ...others].flatMap((image) => {
+      const logits = evaluateGraph(pixels, weights, image).get(pixels.output)!;
       const rows = Array.from({ length: 14 * 18 }, (_, pixel) => logits.subarray(5 * pixel, 5 * pixel + 5));
       return rows.map((row) => row.indexOf(Math.max(...row)));
     });
@@ -165,18 +165,18 @@ describe('a file', () => {
 describe('what cannot be exported', () => {
   const other = (build: (builder: GraphBuilder) => Graph, dtype: 'uint8' | 'float32' = 'uint8') =>
     build(new GraphBuilder('other', { name: 'images', shape: [4, 4, 3], dtype }));
-  const pictureIn = (graph: Graph) => exported('float32', { of: graph, with: valuesOf(graph) });
+  const imageIn = (graph: Graph) => exported('float32', { of: graph, with: valuesOf(graph) });
 
   it('is told by name', async () => {
     const numbers = other((b) => b.build(b.conv2d(b.input, { name: 'last', channels: 2, kernel: 1 }), []), 'float32');
-    await expect(pictureIn(numbers)).rejects.toMatchObject({
+    await expect(imageIn(numbers)).rejects.toMatchObject({
       code: 'export/unsupported',
       message: expect.stringContaining('other takes float32 of 4x4x3') as string,
     });
     const table = other((b) =>
       b.build(b.reshape(b.normalize(b.input, { mean: [0, 0, 0], scale: 1 }), { name: 'table', shape: [8, 6] }), []),
     );
-    await expect(pictureIn(table)).rejects.toThrow(/gives 8x6 a picture/);
+    await expect(imageIn(table)).rejects.toThrow(/gives 8x6 an image/);
     await expect(exported('int4')).rejects.toMatchObject({ code: 'usage/unknown-name' });
   });
 

@@ -16,7 +16,7 @@ const precisions: readonly WritablePrecision[] = [float32, float16, int8];
 export function createOnnxExporter(limit = usualLimit): Exporter {
   return {
     name: 'onnx',
-    description: 'ONNX: pictures in, probabilities or masks out, for onnxruntime in any language and for browsers',
+    description: 'ONNX: images in, probabilities or masks out, for onnxruntime in any language and for browsers',
     ending: '.onnx',
     precisions,
     async write(path, network, { precision, ranges = new Map(), description }, files) {

@@ -5,7 +5,7 @@ import { resnetBackbones } from '@graftjs/model-resnet';
 import { vggBackbones } from '@graftjs/model-vgg';
 import { expect, it } from 'vitest';
 import { variablesOf } from '../test/arranged.js';
-import { networkOf, picturesOf, rangesOf, temporaryFolder, valuesOf } from '../test/networks.js';
+import { imagesOf, networkOf, rangesOf, temporaryFolder, valuesOf } from '../test/networks.js';
 import { onnx } from './onnx.js';
 import { onnxExporter } from './onnx-exporter.js';
 
@@ -18,7 +18,7 @@ async function roundTrip(name: string, precision: string) {
   const values = valuesOf(graph);
   const path = join(await temporaryFolder(), 'model.onnx');
   const nodes = onnxExporter.precisions.find((one) => one.name === precision)!.ranged?.(graph) ?? [];
-  const ranges = rangesOf(graph, values, nodes, picturesOf(graph, 1));
+  const ranges = rangesOf(graph, values, nodes, imagesOf(graph, 1));
   await onnxExporter.write(path, networkOf(graph, values), { precision, ranges, description: '' }, files);
   const file = await onnx.open(path, files);
   const match = file.match!(graph);

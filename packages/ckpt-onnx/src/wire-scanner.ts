@@ -62,7 +62,7 @@ export class WireScanner {
     throw new CheckpointError(
       'checkpoint/too-complex',
       `${this.file.path} has more nodes, names and attributes than Graft reads, ${mostHeldBytes >> 20} MiB of them, weights ` +
-        'aside. Such a file is damaged, or no picture network.',
+        'aside. Such a file is damaged, or no image network.',
       { details: { path: this.file.path, accepted: mostHeldBytes } },
     );
   }

@@ -3,7 +3,7 @@ import { type Graph, GraphBuilder, type Value } from '@graftjs/core';
 /** The networks of `tools/write_pytorch_fixtures.py` and `tools/write_keras_fixtures.py`, as Graft has them. */
 
 function plain(): Graph {
-  const graph = new GraphBuilder('plain', { name: 'pictures', shape: [16, 16, 3], dtype: 'float32' });
+  const graph = new GraphBuilder('plain', { name: 'images', shape: [16, 16, 3], dtype: 'float32' });
   let net = graph.input;
   for (const [index, channels] of [4, 6].entries()) {
     net = graph.conv2d(net, { name: `conv${index + 1}`, channels, kernel: 3 });
@@ -23,7 +23,7 @@ interface ResidualOptions {
 }
 
 function residual({ scale = true, epsilon = 1e-5 }: ResidualOptions = {}): Graph {
-  const graph = new GraphBuilder('residual', { name: 'pictures', shape: [32, 32, 3], dtype: 'float32' });
+  const graph = new GraphBuilder('residual', { name: 'images', shape: [32, 32, 3], dtype: 'float32' });
   const conv = (x: Value, name: string, channels: number, kernel: number, strides = 1, activates = true) => {
     const reach = (kernel - 1) / 2;
     return graph.conv2d(x, {

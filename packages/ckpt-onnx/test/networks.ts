@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Graph, GraphBuilder, type TrainedNetwork, type ValueRange } from '@graftjs/core';
-import { evaluateGraph, formulaPicture, formulaVariable } from '@graftjs/core/testing';
+import { evaluateGraph, formulaImage, formulaVariable } from '@graftjs/core/testing';
 import { onTestFinished } from 'vitest';
 
-/** A network that has every operation, on pictures that are no squares. */
+/** A network that has every operation, on images that are no squares. */
 export function everyOperation(): Graph {
   const graph = new GraphBuilder('every', { name: 'images', shape: [18, 22, 3], dtype: 'uint8' });
   const batchNorm = { scale: true };
@@ -55,34 +55,34 @@ export function networkOf(graph: Graph, values: ReadonlyMap<string, Float32Array
   };
 }
 
-/** Pictures of noise, each by itself. */
-export function picturesOf({ input }: Graph, count: number): Uint8Array[] {
+/** Images of noise, each by itself. */
+export function imagesOf({ input }: Graph, count: number): Uint8Array[] {
   const [height, width] = input.shape;
-  return Array.from({ length: count }, (_, index) => formulaPicture(`picture ${index}`, height!, width!));
+  return Array.from({ length: count }, (_, index) => formulaImage(`image ${index}`, height!, width!));
 }
 
-/** The probabilities of each picture by core's plain loops. */
+/** The probabilities of each image by core's plain loops. */
 export function probabilitiesOf(
   graph: Graph,
   values: ReadonlyMap<string, Float32Array>,
-  pictures: readonly Uint8Array[],
+  images: readonly Uint8Array[],
 ): number[] {
-  return pictures.flatMap((picture) => {
-    const logits = evaluateGraph(graph, values, picture).get(graph.output)!;
+  return images.flatMap((image) => {
+    const logits = evaluateGraph(graph, values, image).get(graph.output)!;
     const exponentials = Array.from(logits, Math.exp);
     const sum = exponentials.reduce((total, value) => total + value, 0);
     return exponentials.map((value) => value / sum);
   });
 }
 
-/** The ranges of nodes on pictures, by core's plain loops. */
+/** The ranges of nodes on images, by core's plain loops. */
 export function rangesOf(
   graph: Graph,
   values: ReadonlyMap<string, Float32Array>,
   names: readonly string[],
-  pictures: readonly Uint8Array[],
+  images: readonly Uint8Array[],
 ): Map<string, ValueRange> {
-  const found = pictures.map((picture) => evaluateGraph(graph, values, picture));
+  const found = images.map((image) => evaluateGraph(graph, values, image));
   return new Map(
     names.map((name) => {
       const all = found.flatMap((nodes) => [...nodes.get(name)!]);

@@ -1,4 +1,4 @@
-"""What both writers of fixtures share: two pictures, and what onnxruntime makes of them."""
+"""What both writers of fixtures share: two images, and what onnxruntime makes of them."""
 
 import json
 import os
@@ -17,15 +17,15 @@ SIZES = {"plain": 16, "residual": 32}
 CLASSES = 5
 
 
-def picture(network):
+def image(network):
     size = SIZES[network]
     return (2 * uniform(network, size * size * 3) - 1).astype(np.float32).reshape(1, size, size, 3)
 
 
 def note_logits(network, name, channels_first):
-    """Adds what onnxruntime makes of the network's picture to fixtures/logits.json."""
+    """Adds what onnxruntime makes of the network's image to fixtures/logits.json."""
     session = onnxruntime.InferenceSession(os.path.join(FIXTURES, name), providers=["CPUExecutionProvider"])
-    fed = picture(network)
+    fed = image(network)
     if channels_first:
         fed = np.ascontiguousarray(fed.transpose(0, 3, 1, 2))
     logits = session.run(None, {session.get_inputs()[0].name: fed})[0]

@@ -63,10 +63,10 @@ def randomize(model):
 keras.utils.set_random_seed(1)
 for network, build in {"plain": plain, "residual": residual}.items():
     size = networks.SIZES[network]
-    fed = keras.Input((size, size, 3), name="pictures")
+    fed = keras.Input((size, size, 3), name="images")
     model = keras.Model(fed, build(fed))
     randomize(model)
     name = f"keras_{network}.onnx"
-    signature = [tf.TensorSpec((None, size, size, 3), tf.float32, name="pictures")]
+    signature = [tf.TensorSpec((None, size, size, 3), tf.float32, name="images")]
     tf2onnx.convert.from_keras(model, signature, opset=15, output_path=os.path.join(networks.FIXTURES, name))
     networks.note_logits(network, name, channels_first=False)

@@ -79,7 +79,7 @@ def randomized(module):
 torch.manual_seed(1)
 for network, build in {"plain": plain, "residual": Residual}.items():
     module = randomized(build())
-    fed = torch.from_numpy(networks.picture(network)).permute(0, 3, 1, 2).contiguous()
+    fed = torch.from_numpy(networks.image(network)).permute(0, 3, 1, 2).contiguous()
     variants = {
         "script": {"dynamo": False},
         "script_apart": {"dynamo": False, "training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False},

@@ -2,24 +2,24 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '@graftjs/core';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import { folder } from '@graftjs/data-folder';
 import { createPreprocessing, evaluationBatches, trainingBatches } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-const workers = startPictureWorkers(2);
+const workers = startImageWorkers(2);
 let root: string;
 
-/** Pictures of two classes, as JPEG of various sizes. */
+/** Images of two classes, as JPEG of various sizes. */
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'folder-in-threads-'));
   for (const name of ['left', 'right']) {
     await mkdir(join(root, name));
     for (let index = 0; index < 10; index++) {
       const [width, height] = [90 + 13 * index, 140 - 7 * index];
-      const pixels = formulaPicture(`${name} ${index}`, height, width);
+      const pixels = formulaImage(`${name} ${index}`, height, width);
       await sharp(pixels, { raw: { width, height, channels: 3 } }).toFile(join(root, name, `${index}.jpg`));
     }
   }
@@ -45,7 +45,7 @@ it.each(['none', 'vgg', 'inception'])('%s of JPEG files that threads decode is w
   expect(await collect(evaluationBatches(splits.test!, { ...options, workers }))).toEqual(tested);
 });
 
-it('a picture that is cut short is the same error from a thread as from here', async () => {
+it('an image that is cut short is the same error from a thread as from here', async () => {
   const { splits } = await folder.open({ folder: root });
   const path = splits.train!.id(4);
   const whole = await readFile(path);
@@ -56,7 +56,7 @@ it('a picture that is cut short is the same error from a thread as from here', a
   await writeFile(path, whole);
   for (const error of [here, thread]) {
     expect(error).toBeInstanceOf(DataError);
-    expect(error).toMatchObject({ code: 'data/damaged-picture', details: { path }, cause: expect.any(Error) });
+    expect(error).toMatchObject({ code: 'data/damaged-image', details: { path }, cause: expect.any(Error) });
     expect((error as DataError).message).toContain(`${path} cannot be decoded: `);
     expect((error as DataError).message).toContain("or open the data set with corrupt 'skip'");
   }

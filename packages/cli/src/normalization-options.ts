@@ -12,7 +12,7 @@ export interface NormalizationValues {
 export const normalizationOptions = (): readonly [mean: Option, deviation: Option] => [
   new Option(
     '--mean <r,g,b>',
-    "what is subtracted from pictures, of 0 to 255 (default: what the checkpoint's source does, else the network's own)",
+    "what is subtracted from images, of 0 to 255 (default: what the checkpoint's source does, else the network's own)",
   ).argParser(ofChannels('from 0 to 255', (x) => x >= 0 && x <= 255)),
   new Option('--deviation <r,g,b>', 'what they are divided by then, on the same scale; goes with --mean').argParser(
     ofChannels('above 0', (x) => x > 0),

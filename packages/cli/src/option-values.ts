@@ -20,7 +20,7 @@ export function number(accepted: string, accepts: (value: number) => boolean): (
 }
 
 /** Reads height and width in pixels: one number for a square, or both as `320x480`. */
-export function pictureSize(text: string): number | [height: number, width: number] {
+export function imageSize(text: string): number | [height: number, width: number] {
   const [height, width, ...rest] = text.split('x').map((part) => (/^\d+$/.test(part) ? Number(part) : 0));
   if (height && rest.length === 0 && (width === undefined || width > 0))
     return width === undefined ? height : [height, width];

@@ -15,7 +15,7 @@ const packages: readonly (readonly [kind: string, prefix: string, name: string])
   ['download', 'cifar10', '@graftjs/data-cifar10'],
   ['download', 'voc', '@graftjs/data-voc'],
   ['dataset', 'folder', '@graftjs/data-folder'],
-  ['picture reader', '', '@graftjs/data-folder'],
+  ['image reader', '', '@graftjs/data-folder'],
   ['checkpoint format', 'slim-', '@graftjs/ckpt-slim'],
   ['checkpoint format', 'safetensors', '@graftjs/ckpt-safetensors'],
   ['checkpoint format', 'onnx', '@graftjs/ckpt-onnx'],

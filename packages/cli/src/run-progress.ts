@@ -3,7 +3,7 @@ import type { ModeComparison, RunEvent, RunScores, Translation } from '@graftjs/
 import { formatCount, formatQuantity } from './print.js';
 import type { Progress } from './progress.js';
 
-/** How many skipped pictures, or tensors that are not taken, are named. */
+/** How many skipped images, or tensors that are not taken, are named. */
 const named = 5;
 
 export const formatShare = (share: number): string => `${(100 * share).toFixed(2)} %`;
@@ -11,9 +11,9 @@ export const formatShare = (share: number): string => `${(100 * share).toFixed(2
 /** A share of what may be nothing. */
 export const formatKnown = (share: number | null): string => (share === null ? '-' : formatShare(share));
 
-/** `top1 91.20 %, top5 99.70 %, loss 0.2841 on 10,000 pictures`; of masks `mean IoU 62.70 %, ...`. */
+/** `top1 91.20 %, top5 99.70 %, loss 0.2841 on 10,000 images`; of masks `mean IoU 62.70 %, ...`. */
 export function formatScores(scores: RunScores): string {
-  const on = `on ${formatCount(scores.count)} pictures`;
+  const on = `on ${formatCount(scores.count)} images`;
   if ('top1' in scores) {
     const { top1, top5, loss } = scores;
     return `top1 ${formatShare(top1)}, top5 ${formatShare(top5)}, loss ${loss.toFixed(4)} ${on}`;
@@ -37,7 +37,7 @@ function describeCasts({ changes }: Translation): string {
 
 function describeNormalization({ mean, deviation }: Normalization): string {
   const numbers = (values: readonly number[]) => values.map((value) => Number(value.toFixed(3))).join(', ');
-  return `pictures are normalized as there: less ${numbers(mean)}, divided by ${numbers(deviation)}`;
+  return `images are normalized as there: less ${numbers(mean)}, divided by ${numbers(deviation)}`;
 }
 
 /** Whose names a checkpoint had, and what was done to what was taken of it; little where they are the network's own. */
@@ -81,7 +81,7 @@ function describeStart({
   const more = skipped.length > named ? `\n  and ${skipped.length - named} more` : '';
   return (
     `${step === 0 ? 'Training' : `Going on after step ${step} with`} ${graph.name}: ${parameters(() => true)} parameters, ` +
-    `${parameters((name) => trained.has(name))} of them trained, on ${formatCount(counts.train)} pictures of ` +
+    `${parameters((name) => trained.has(name))} of them trained, on ${formatCount(counts.train)} images of ` +
     `${config.classes.length} classes, ${formatCount(totalSteps)} steps, into ${folder}` +
     (skipped.length > 0 ? `\nLeft out of the data set:${reasons.join('')}${more}` : '')
   );
@@ -95,7 +95,7 @@ export function tellUnreadable(progress: Progress): (path: string, error: GraftE
 function describeFrozen({ output, bytes, reason }: RunEvent & { type: 'frozen' }): string {
   const layers = `The frozen layers up to ${output}`;
   if (reason !== undefined) return `${layers} are computed in every step: ${reason}`;
-  return `${layers} are computed once a picture, and kept: ${formatQuantity(bytes, 'B')}`;
+  return `${layers} are computed once an image, and kept: ${formatQuantity(bytes, 'B')}`;
 }
 
 /** Empty where training and use come to about the same; the first time that they do not, what to do about it. */
@@ -103,7 +103,7 @@ function describeModes({ trainingLoss, inferenceLoss, part }: ModeComparison, is
   if (!part) return '';
   const losses = `${inferenceLoss.toFixed(4)} with the moving averages of batch normalization, and ${trainingLoss.toFixed(4)} with the batch's`;
   return (
-    `\nIn use the network does worse than in training: on this step's pictures its loss is ${losses}.` +
+    `\nIn use the network does worse than in training: on this step's images its loss is ${losses}.` +
     (isFirst
       ? ' The averages lag behind, or the batches are too small to tell what they are. More steps help against the former; ' +
         'a larger --batch-size, or --batch-norm frozen or recalibrated, against both.'
@@ -152,7 +152,7 @@ export function showRun(progress: Progress): (event: RunEvent) => void {
         return progress.update(`frozen layers, ${event.split}`, event.done, event.count);
       case 'step': {
         const { step, totalSteps, epoch, loss, imagesPerSecond } = event;
-        const note = `epoch ${epoch}, ${imagesPerSecond.toFixed(1)} pictures/s, loss ${loss.toFixed(4)}`;
+        const note = `epoch ${epoch}, ${imagesPerSecond.toFixed(1)} images/s, loss ${loss.toFixed(4)}`;
         return progress.update('training', step, totalSteps, note);
       }
       case 'evaluating':

@@ -5,17 +5,17 @@ import { numbers, wholeNumber } from './option-values.js';
 /** What the options of `addViewOptions` are called. */
 export const viewOptionNames = ['window', 'scales', 'flip'];
 
-/** How pictures are looked at, for networks that tell the class of each pixel. */
+/** How images are looked at, for networks that tell the class of each pixel. */
 export function addViewOptions(command: Command): Command {
   return command
     .option(
       '--window <px>',
-      'of masks: slide a window of so many pixels over the picture (default: the whole)',
+      'of masks: slide a window of so many pixels over the image (default: the whole)',
       wholeNumber(16),
     )
     .option(
       '--scales <factors>',
-      'of masks: look at the picture in several sizes, such as 0.75,1,1.25 (default: 1)',
+      'of masks: look at the image in several sizes, such as 0.75,1,1.25 (default: 1)',
       numbers('numbers from 0.1 to 8', (x) => x >= 0.1 && x <= 8),
     )
     .option('--flip', 'of masks: look at its mirror image, too');

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import sharp from 'sharp';
 import { onTestFinished } from 'vitest';
 
@@ -91,18 +91,18 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /**
- * A data set in CIFAR-10's binary layout: 20 pictures a file, of noise that is brighter the higher the class.
+ * A data set in CIFAR-10's binary layout: 20 images a file, of noise that is brighter the higher the class.
  * @returns its folder
  */
 export async function writeCifar10(folder: string): Promise<string> {
-  const [pictures, pixels] = [20, 3 * 32 * 32];
+  const [images, pixels] = [20, 3 * 32 * 32];
   await mkdir(folder, { recursive: true });
   for (const name of ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch']) {
-    const bytes = Buffer.alloc(pictures * (1 + pixels));
-    for (let index = 0; index < pictures; index++) {
+    const bytes = Buffer.alloc(images * (1 + pixels));
+    for (let index = 0; index < images; index++) {
       const label = index % 10;
       bytes[index * (1 + pixels)] = label;
-      const noise = formulaPicture(`${name}:${index}`, 32, 32);
+      const noise = formulaImage(`${name}:${index}`, 32, 32);
       for (let i = 0; i < pixels; i++) bytes[index * (1 + pixels) + 1 + i] = label * 22 + noise[i]! / 8;
     }
     await writeFile(join(folder, `${name}.bin`), bytes);
@@ -110,8 +110,8 @@ export async function writeCifar10(folder: string): Promise<string> {
   return folder;
 }
 
-/** A picture file of one colour. */
-export async function writePicture(path: string, colour: readonly [number, number, number]): Promise<string> {
+/** An image file of one colour. */
+export async function writeImage(path: string, colour: readonly [number, number, number]): Promise<string> {
   const [r, g, b] = colour;
   await sharp({ create: { width: 40, height: 36, channels: 3, background: { r, g, b } } })
     .png()

@@ -6,10 +6,10 @@ import type { Pair } from './ops.js';
 export interface BackboneOptions {
   /** Outputs of the last layer. Default: the backbone's own. */
   readonly classes?: number;
-  /** Height and width of the pictures in pixels. Default: the backbone's own. */
+  /** Height and width of the images in pixels. Default: the backbone's own. */
   readonly size?: number;
-  /** Both, where pictures are no squares, in place of `size`; a backbone with `levels` knows it. */
-  readonly pictureSize?: Pair;
+  /** Both, where images are no squares, in place of `size`; a backbone with `levels` knows it. */
+  readonly imageSize?: Pair;
   /** Multiplies the channels of every layer but the last; each is rounded to a whole number, at least 1. Default 1. */
   readonly width?: number;
   /** One of the backbone's `heads`. Default: the first. */
@@ -17,15 +17,15 @@ export interface BackboneOptions {
   /** The probability that dropout drops an element, 0 (off) to below 1. Default: the network's own. */
   readonly dropout?: number;
   /**
-   * How many times smaller than the picture the features below the head are, where the network can keep them larger by reading
+   * How many times smaller than the image the features below the head are, where the network can keep them larger by reading
    * places that stand further apart: its weights fit as they are. Default: the network's own.
    */
   readonly outputStride?: number;
 }
 
-/** The last features of one size that a backbone makes of a picture. */
+/** The last features of one size that a backbone makes of an image. */
 export interface FeatureLevel {
-  /** How many times smaller than the picture they are, a power of two: 8. */
+  /** How many times smaller than the image they are, a power of two: 8. */
   readonly stride: number;
   /** The end point: `vgg_16/pool3`. */
   readonly endPoint: string;

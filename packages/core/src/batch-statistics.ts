@@ -2,7 +2,7 @@ import type { BatchNormNode } from './ops.js';
 
 /**
  * Which batch normalizations use the batch's own statistics in training, and move their moving averages:
- * - `trained`: those whose gamma or beta is trained. What a frozen layer gives then does not depend on the other pictures of
+ * - `trained`: those whose gamma or beta is trained. What a frozen layer gives then does not depend on the other images of
  *   the batch, and it stays as its checkpoint has it.
  * - `all`: frozen layers too, as Slim's networks do with `is_training=True`.
  * - `none`: all use their moving averages, and keep them; gamma and beta can be trained nevertheless. For small batches.

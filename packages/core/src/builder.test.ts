@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from './builder.js';
 import { GraphError } from './errors.js';
-import { padPictures } from './pad-pictures.js';
+import { padImages } from './pad-images.js';
 import type { PaddingRule } from './padding.js';
 
 const builder = (height = 9, width = 7) =>
@@ -35,7 +35,7 @@ describe('what does not fit is named', () => {
     throw new Error('Nothing was thrown.');
   };
 
-  it('a window larger than its picture', () => {
+  it('a window larger than its image', () => {
     const padding: PaddingRule = 'VALID';
     expect(message((g) => g.conv2d(g.input, { name: 'fc6', channels: 2, kernel: 8, padding }))).toMatch(
       /net\/fc6\/Conv2D \(conv2d\).*8x8.*9x7/,
@@ -169,8 +169,8 @@ describe('a builder that goes on from a graph', () => {
   it('refuses an end point that there is not', () => {
     expect(() => GraphBuilder.onto(base(), 'other', ['net/middle'])).toThrow(/net has no end point net\/middle/);
   });
-  it('works on smaller pictures with zeros around them after normalization', () => {
-    const { input, nodes } = padPictures(base(), [1, 2, 0, 3]);
+  it('works on smaller images with zeros around them after normalization', () => {
+    const { input, nodes } = padImages(base(), [1, 2, 0, 3]);
     expect(input.shape).toEqual([6, 4, 3]);
     expect(nodes.map(({ op, inputs, shape }) => [op, inputs[0], shape.slice(0, 2)])).toEqual([
       ['normalize', 'images', [6, 4]],
@@ -182,6 +182,6 @@ describe('a builder that goes on from a graph', () => {
     ]);
     const plain = builder();
     const graph = plain.build(plain.pad(plain.input, { name: 'p', padding: [1, 1, 1, 1] }), []);
-    expect(() => padPictures(graph, [1, 0, 0, 0])).toThrow(/net does not normalize/);
+    expect(() => padImages(graph, [1, 0, 0, 0])).toThrow(/net does not normalize/);
   });
 });

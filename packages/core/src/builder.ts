@@ -155,7 +155,7 @@ export class GraphBuilder {
   }
 
   /**
-   * `(x - mean) * scale` of pictures, `mean` per channel, and `scale` too where it is not one number for all. It is named
+   * `(x - mean) * scale` of images, `mean` per channel, and `scale` too where it is not one number for all. It is named
    * `normalize` by default; the first one is how the network normalizes what it is fed.
    */
   normalize(
@@ -283,13 +283,13 @@ export class GraphBuilder {
     return this.add({ op: 'slice', name: `${this.#scope}/${name}`, inputs: [x.name], ...which });
   }
 
-  /** Zeros around a picture. */
+  /** Zeros around an image. */
   pad(x: Value, options: { readonly name: string; readonly padding: Padding }): Value {
     const { name, padding } = options;
     return this.add({ op: 'pad', name: `${this.#scope}/${name}`, inputs: [x.name], padding });
   }
 
-  /** A picture without so many of its outer rows and columns. */
+  /** An image without so many of its outer rows and columns. */
   crop(x: Value, options: { readonly name: string; readonly margins: Padding }): Value {
     const { name, margins } = options;
     return this.add({ op: 'crop', name: `${this.#scope}/${name}`, inputs: [x.name], margins });

@@ -21,7 +21,7 @@ export interface NetworkMatch {
   readonly tensors: NameMap['tensors'];
   /** What the file calls the layer that a variable belongs to. */
   readonly layers: Readonly<Record<string, string>>;
-  /** What is done to pictures before the first layer, where the file's network does that itself. */
+  /** What is done to images before the first layer, where the file's network does that itself. */
   readonly input?: ForeignInput;
   /** What layers with a counterpart do otherwise apart from their weights, as sentences for people; absent where nothing is known of any. */
   readonly differences?: string;

@@ -1,5 +1,5 @@
-/** A picture: RGB bytes, row by row from the top left, `height * width * 3` of them. */
-export interface Picture {
+/** An image: RGB bytes, row by row from the top left, `height * width * 3` of them. */
+export interface Image {
   readonly data: Uint8Array;
   readonly height: number;
   readonly width: number;
@@ -8,57 +8,57 @@ export interface Picture {
 /** What a pixel of a mask is where no class is told: it counts neither in a loss nor in a score. */
 export const voidLabel = 255;
 
-/** A picture and what each of its pixels shows. */
-export interface MaskedPicture extends Picture {
+/** An image and what each of its pixels shows. */
+export interface MaskedImage extends Image {
   /** A byte for each pixel, row by row from the top left: an index into the data set's `classes`, or `voidLabel`. */
   readonly mask: Uint8Array;
 }
 
-/** Decodes picture files. A plugin registers one under `PICTURE_READER`. */
-export interface PictureReader {
+/** Decodes image files. A plugin registers one under `IMAGE_READER`. */
+export interface ImageReader {
   /** What it decodes with: `sharp`. */
   readonly name: string;
   /** Decodes the file at `path`, upright, to sRGB; what cannot be decoded is a `DataError` that names it. */
-  read(path: string): Promise<Picture>;
+  read(path: string): Promise<Image>;
 }
 
-/** How a worker thread reads the pictures of a split by itself. */
-export interface PictureModule {
-  /** URL of a module that exports `readPicture`, a function that takes a key and promises what the split's `read` does. */
+/** How a worker thread reads the images of a split by itself. */
+export interface ImageModule {
+  /** URL of a module that exports `readImage`, a function that takes a key and promises what the split's `read` does. */
   readonly url: string;
-  /** The key of picture `index`: anything that can be posted to a thread, such as the path of a file. */
+  /** The key of image `index`: anything that can be posted to a thread, such as the path of a file. */
   key(index: number): unknown;
 }
 
-/** Pictures that are read one by one, in any order. */
-export interface PictureSource<P extends Picture = Picture> {
-  /** What people find picture `index` by: a file's path, or a file and a record in it. */
+/** Images that are read one by one, in any order. */
+export interface ImageSource<P extends Image = Image> {
+  /** What people find image `index` by: a file's path, or a file and a record in it. */
   id(index: number): string;
-  /** Picture `index`, from 0 up; a damaged one, or one that is not there, is a `DataError` that names it. */
+  /** Image `index`, from 0 up; a damaged one, or one that is not there, is a `DataError` that names it. */
   read(index: number): Promise<P>;
   /**
-   * Lets worker threads read the same pictures, with the same errors, so that decoding costs the calling thread nothing.
+   * Lets worker threads read the same images, with the same errors, so that decoding costs the calling thread nothing.
    * Without it, `read` is called here, and what it gives is copied to them.
    */
-  readonly module?: PictureModule;
+  readonly module?: ImageModule;
 }
 
-/** A part of a data set whose pictures have a class each. */
-export interface Split extends PictureSource {
-  /** The class of each picture, an index into the data set's `classes`; known without a picture being read. */
+/** A part of a data set whose images have a class each. */
+export interface Split extends ImageSource {
+  /** The class of each image, an index into the data set's `classes`; known without an image being read. */
   readonly labels: Int32Array;
 }
 
-/** A part of a data set whose pictures have a mask each. */
-export interface MaskSplit extends PictureSource<MaskedPicture> {
-  /** How many pictures there are. */
+/** A part of a data set whose images have a mask each. */
+export interface MaskSplit extends ImageSource<MaskedImage> {
+  /** How many images there are. */
   readonly count: number;
-  /** How large picture `index` is, in pixels; known without its being read. */
-  size(index: number): Pick<Picture, 'height' | 'width'>;
+  /** How large image `index` is, in pixels; known without its being read. */
+  size(index: number): Pick<Image, 'height' | 'width'>;
 }
 
 /** A data set, open. */
-export interface OpenDataset<S extends PictureSource = Split> {
+export interface OpenDataset<S extends ImageSource = Split> {
   readonly classes: readonly string[];
   /** By name: `train` and `test` are there in every data set. */
   readonly splits: Readonly<Record<string, S>>;
@@ -73,10 +73,10 @@ export interface DatasetOptions {
   readonly folder: string;
   /** For whatever the data set draws, such as a split. Default 0. */
   readonly seed?: number;
-  /** What is done about pictures that cannot be decoded: `refuse` (an error, the default) or `skip` and list them. */
+  /** What is done about images that cannot be decoded: `refuse` (an error, the default) or `skip` and list them. */
   readonly corrupt?: 'refuse' | 'skip';
   /**
-   * Gives pictures that come unsplit as one split, `all`, instead of drawing `train` and `test` of them. Default false. What
+   * Gives images that come unsplit as one split, `all`, instead of drawing `train` and `test` of them. Default false. What
    * comes in splits stays in them.
    */
   readonly whole?: boolean;
@@ -91,7 +91,7 @@ interface DatasetKind {
   readonly download?: string;
 }
 
-/** A kind of data set that tells the class of each picture. A plugin registers one under `DATASET`. */
+/** A kind of data set that tells the class of each image. A plugin registers one under `DATASET`. */
 export interface Dataset extends DatasetKind {
   readonly target?: 'classes';
   open(options: DatasetOptions): Promise<OpenDataset>;

@@ -24,7 +24,7 @@ export interface Pretrained {
    * background.
    */
   readonly labelOffset: 0 | 1;
-  /** Height and width of the pictures that it is evaluated with. */
+  /** Height and width of the images that it is evaluated with. */
   readonly size: number;
   /** How it is evaluated, by name: `vgg` or `inception`. */
   readonly preprocessing: string;

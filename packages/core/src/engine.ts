@@ -5,7 +5,7 @@ import type { Optimizer } from './optimizer.js';
 
 /** Some examples: as many as `labels` are. */
 export interface Batch {
-  /** The graph's input, one example after the other: pictures are NHWC bytes. */
+  /** The graph's input, one example after the other: images are NHWC bytes. */
   readonly inputs: Uint8Array | Float32Array;
   /** The class of each. */
   readonly labels: Int32Array;
@@ -15,9 +15,9 @@ export interface Batch {
   readonly seed?: number;
 }
 
-/** Some pictures and what each of their pixels shows, for a graph with logits `[height, width, classes]`. */
+/** Some images and what each of their pixels shows, for a graph with logits `[height, width, classes]`. */
 export interface MaskBatch {
-  /** The graph's input, one example after the other: pictures are NHWC bytes. */
+  /** The graph's input, one example after the other: images are NHWC bytes. */
   readonly inputs: Uint8Array | Float32Array;
   /** `[examples, height, width]`: the class of each pixel, or `voidLabel`, which counts nothing. */
   readonly masks: Uint8Array;

@@ -46,10 +46,10 @@ export interface ExportOptions {
 /** An exported file, open to be run by a runtime of its own. */
 export interface ExportedNetwork {
   /**
-   * @param pictures `count` of them as the graph takes them: NHWC bytes
+   * @param images `count` of them as the graph takes them: NHWC bytes
    * @returns the probabilities of the classes, `[count, classes]`; of a segmenter the class of each pixel, `[count, height, width]`
    */
-  predict(pictures: Uint8Array, count: number): Promise<Float32Array | Uint8Array>;
+  predict(images: Uint8Array, count: number): Promise<Float32Array | Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export interface Exporter {
   /** The default first. */
   readonly precisions: readonly ExportPrecision[];
   /**
-   * Writes a file that takes pictures and gives what the network makes of them: where that gives a logit for each class, their
+   * Writes a file that takes images and gives what the network makes of them: where that gives a logit for each class, their
    * probabilities; where it gives one for each class and pixel, the likeliest class of each pixel.
    * @param path where nothing is yet
    * @returns the names of what was written into the folder of `path`: the file itself last, after those that it needs

@@ -42,7 +42,7 @@ export interface AuxiliaryOutput {
 
 /**
  * A network as plain, frozen data. Every shape is that of one example: the batch axis is left out and may have any
- * length. Pictures are NHWC, convolution weights HWIO.
+ * length. Images are NHWC, convolution weights HWIO.
  */
 export interface Graph {
   /** The backbone's name: `vgg_16`. */
@@ -55,7 +55,7 @@ export interface Graph {
   /** Names that users know (`vgg_16/pool5`), in order, and the node that each stands for. */
   readonly endPoints: Readonly<Record<string, string>>;
   /**
-   * The node with the result: logits `[classes]` for a classifier, `[height, width, classes]`, of the pictures' own height and
+   * The node with the result: logits `[classes]` for a classifier, `[height, width, classes]`, of the images' own height and
    * width, for a segmenter.
    */
   readonly output: string;

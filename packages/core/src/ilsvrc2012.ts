@@ -1,6 +1,6 @@
 /**
  * The 1,000 classes of ImageNet's Large Scale Visual Recognition Challenge 2012 (ILSVRC2012, Russakovsky and others,
- * arXiv:1409.0575) by their WordNet ids, which name the folders of its pictures. They are sorted, as in TF-Slim's
+ * arXiv:1409.0575) by their WordNet ids, which name the folders of its images. They are sorted, as in TF-Slim's
  * `datasets/imagenet_lsvrc_2015_synsets.txt`; so are the outputs of the networks that were trained on them.
  */
 export const ilsvrc2012: readonly string[] = `

@@ -14,14 +14,14 @@ export { clipByValue, clipScale, squaresChunk, sumOfSquares } from './clip-gradi
 export {
   type Dataset,
   type DatasetOptions,
+  type Image,
+  type ImageModule,
+  type ImageReader,
+  type ImageSource,
   type MaskDataset,
-  type MaskedPicture,
+  type MaskedImage,
   type MaskSplit,
   type OpenDataset,
-  type Picture,
-  type PictureModule,
-  type PictureReader,
-  type PictureSource,
   type Split,
   voidLabel,
 } from './dataset.js';
@@ -81,7 +81,7 @@ export { nodesFor, trainingNodes } from './nodes-for.js';
 export { type Normalization, normalizationOf, withNormalization } from './normalization.js';
 export * from './ops.js';
 export type { Optimizer, OptimizerState, Schedule } from './optimizer.js';
-export { padPictures } from './pad-pictures.js';
+export { padImages } from './pad-images.js';
 export { type PaddingRule, type PairOption, pair, resolvePadding } from './padding.js';
 export {
   BACKBONE,
@@ -93,8 +93,8 @@ export {
   definePlugin,
   ENGINE,
   EXPORTER,
+  IMAGE_READER,
   isPlugin,
-  PICTURE_READER,
   type Plugin,
   registry,
   resolve,

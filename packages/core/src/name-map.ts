@@ -17,7 +17,7 @@ export interface ForeignTensor {
   readonly minus?: string;
 }
 
-/** What another framework feeds its network of a picture. */
+/** What another framework feeds its network of an image. */
 export interface ForeignInput extends Normalization {
   /** The order of the channels. The normalization is of red, green and blue all the same. */
   readonly channels: 'RGB' | 'BGR';

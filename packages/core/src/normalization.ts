@@ -1,7 +1,7 @@
 import type { Graph } from './graph.js';
 import type { NormalizeNode } from './ops.js';
 
-/** What becomes of a picture's values before the first layer: `(value - mean) / deviation`, all on the scale 0 to 255. */
+/** What becomes of an image's values before the first layer: `(value - mean) / deviation`, all on the scale 0 to 255. */
 export interface Normalization {
   /** Of red, green and blue. */
   readonly mean: readonly [number, number, number];
@@ -12,7 +12,7 @@ export interface Normalization {
 const normalizeOf = ({ nodes }: Graph): NormalizeNode | undefined =>
   nodes.find((node): node is NormalizeNode => node.op === 'normalize');
 
-/** How a graph normalizes pictures; undefined where it leaves that to its user. */
+/** How a graph normalizes images; undefined where it leaves that to its user. */
 export function normalizationOf(graph: Graph): Normalization | undefined {
   const node = normalizeOf(graph);
   if (!node) return undefined;
@@ -21,10 +21,10 @@ export function normalizationOf(graph: Graph): Normalization | undefined {
 }
 
 /**
- * The same graph for pictures that are normalized in another way. A graph that leaves it to its user stays as it is.
+ * The same graph for images that are normalized in another way. A graph that leaves it to its user stays as it is.
  *
- * Weights are good for pictures that are normalized as those were that they were trained on. To fold the difference into the
- * first layer would not do the same at the edges of a picture: what lies beyond them is zero after normalization.
+ * Weights are good for images that are normalized as those were that they were trained on. To fold the difference into the
+ * first layer would not do the same at the edges of an image: what lies beyond them is zero after normalization.
  */
 export function withNormalization(graph: Graph, { mean, deviation }: Normalization): Graph {
   const node = normalizeOf(graph);

@@ -4,7 +4,7 @@ import { GraphError } from './errors.js';
 /** Rows and columns. */
 export type Pair = readonly [height: number, width: number];
 
-/** Zeros added around a picture: top, bottom, left, right. */
+/** Zeros added around an image: top, bottom, left, right. */
 export type Padding = readonly [top: number, bottom: number, left: number, right: number];
 
 interface NodeBase {
@@ -99,13 +99,13 @@ export interface SliceNode extends NodeBase {
   readonly size: number;
 }
 
-/** Zeros around a picture, which count in what follows: padding of a pooling never does. */
+/** Zeros around an image, which count in what follows: padding of a pooling never does. */
 export interface PadNode extends NodeBase {
   readonly op: 'pad';
   readonly padding: Padding;
 }
 
-/** A picture without its outer rows and columns. */
+/** An image without its outer rows and columns. */
 export interface CropNode extends NodeBase {
   readonly op: 'crop';
   /** How many are cut off. */
@@ -234,15 +234,15 @@ function fail(node: { name: string; op: string }, problem: string): never {
   throw new GraphError('graph/shape', `${node.name} (${node.op}): ${problem}`, { details: { node: node.name } });
 }
 
-function picture(node: { name: string; op: string }, { inputs }: ShapeContext): readonly [number, number, number] {
+function image(node: { name: string; op: string }, { inputs }: ShapeContext): readonly [number, number, number] {
   const [shape] = inputs;
   if (shape?.length !== 3) {
-    fail(node, `it takes a picture of height x width x channels, and its input is ${formatShape(shape ?? [])}.`);
+    fail(node, `it takes an image of height x width x channels, and its input is ${formatShape(shape ?? [])}.`);
   }
   return shape as readonly [number, number, number];
 }
 
-/** Where a window of `kernel` (grown by `dilations`) fits on a padded picture. */
+/** Where a window of `kernel` (grown by `dilations`) fits on a padded image. */
 function windows(
   node: { name: string; op: string; strides: Pair; padding: Padding },
   [height, width]: readonly number[],
@@ -256,7 +256,7 @@ function windows(
       node,
       `a window of ${formatShape(reach)} does not fit its input of ${height}x${width}` +
         (node.padding.some((size) => size > 0) ? ` padded to ${formatShape(padded)}.` : '.') +
-        ' Give the network a larger picture.',
+        ' Give the network a larger image.',
     );
   }
   return [
@@ -266,7 +266,7 @@ function windows(
 }
 
 function pooled(node: { name: string; op: string } & Window, context: ShapeContext): Shape {
-  const [height, width, channels] = picture(node, context);
+  const [height, width, channels] = image(node, context);
   return [...windows(node, [height, width], node.kernel), channels];
 }
 
@@ -275,14 +275,14 @@ const unchanged = (_node: unknown, { inputs }: ShapeContext): Shape => inputs[0]
 /** The shape that each operation makes of its inputs' shapes; `GraphError` names the node where they do not fit. */
 export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   normalize(node, context) {
-    const shape = picture(node, context);
+    const shape = image(node, context);
     for (const values of [node.mean, node.scale])
       if (values.length !== shape[2])
         fail(node, `${node.mean.length} means and ${node.scale.length} scales for ${shape[2]} channels.`);
     return shape;
   },
   conv2d(node, context) {
-    const [height, width, channels] = picture(node, context);
+    const [height, width, channels] = image(node, context);
     const weights = context.variable(node.weights);
     if (weights.length !== 4)
       fail(node, `weights are kh x kw x in x out, and ${node.weights} is ${formatShape(weights)}.`);
@@ -302,7 +302,7 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     return [...windows(node, [height, width], [kh, kw], node.dilations), outputs];
   },
   conv2dTranspose(node, context) {
-    const [height, width, channels] = picture(node, context);
+    const [height, width, channels] = image(node, context);
     const weights = context.variable(node.weights);
     if (weights.length !== 4 || weights[3] !== channels) {
       const takes = 'weights are kh x kw x out x in';
@@ -358,14 +358,14 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
     return [...shape!.slice(0, -1), size];
   },
   pad(node, context) {
-    const [height, width, channels] = picture(node, context);
+    const [height, width, channels] = image(node, context);
     const [top, bottom, left, right] = node.padding;
     if (!node.padding.every((size) => Number.isSafeInteger(size) && size >= 0))
       fail(node, `its padding is ${node.padding.join(', ')}; accepted: whole numbers from 0 on.`);
     return [height + top + bottom, width + left + right, channels];
   },
   crop(node, context) {
-    const [height, width, channels] = picture(node, context);
+    const [height, width, channels] = image(node, context);
     const [top, bottom, left, right] = node.margins;
     if (!node.margins.every((size) => Number.isSafeInteger(size) && size >= 0))
       fail(node, `its margins are ${node.margins.join(', ')}; accepted: whole numbers from 0 on.`);
@@ -377,12 +377,12 @@ export const shapeRules: { readonly [K in OpName]: ShapeRule<K> } = {
   relu: unchanged,
   maxPool: pooled,
   avgPool: pooled,
-  lrn: (node, context) => picture(node, context),
+  lrn: (node, context) => image(node, context),
   dropout(node, context) {
     if (!(node.keep > 0 && node.keep <= 1)) fail(node, `keep is ${node.keep}; accepted: above 0, at most 1.`);
     return unchanged(node, context);
   },
-  mean: (node, context) => [1, 1, picture(node, context)[2]],
+  mean: (node, context) => [1, 1, image(node, context)[2]],
   reshape(node, { inputs }) {
     if (elementCount(node.shape) !== elementCount(inputs[0]!)) {
       fail(node, `${formatShape(inputs[0]!)} cannot become ${formatShape(node.shape)}.`);

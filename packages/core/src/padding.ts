@@ -1,7 +1,7 @@
 import type { Shape } from './dtype.js';
 import type { Padding, Pair } from './ops.js';
 
-/** Zeros around a picture: TensorFlow's two rules, or so many rows and columns. */
+/** Zeros around an image: TensorFlow's two rules, or so many rows and columns. */
 export type PaddingRule = 'SAME' | 'VALID' | Padding;
 
 /** One or two sizes: `3` stands for `[3, 3]`. */
@@ -17,7 +17,7 @@ function sameAlong(size: number, kernel: number, stride: number, dilation: numbe
   return [Math.floor(total / 2), Math.ceil(total / 2)];
 }
 
-/** A rule for a picture of `shape`, as rows and columns of zeros. */
+/** A rule for an image of `shape`, as rows and columns of zeros. */
 export function resolvePadding(rule: PaddingRule, shape: Shape, kernel: Pair, strides: Pair, dilations: Pair): Padding {
   if (rule === 'VALID') return [0, 0, 0, 0];
   if (rule !== 'SAME') return rule;

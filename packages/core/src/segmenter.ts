@@ -9,7 +9,7 @@ export type LearnedUpsampling = 'none' | 'inner' | 'all';
 export interface SegmenterOptions {
   /** Default 21: those of PASCAL VOC. */
   readonly classes?: number;
-  /** Height and width of the pictures in pixels, one number for squares; any. Default: the backbone's own. */
+  /** Height and width of the images in pixels, one number for squares; any. Default: the backbone's own. */
   readonly size?: PairOption;
   /** Of the backbone; see `BackboneOptions`. Default 1. */
   readonly width?: number;
@@ -25,7 +25,7 @@ export interface SegmenterOptions {
 
 /**
  * A network that tells the class of each pixel: a head on any backbone that names its feature levels. Its graphs give logits
- * `[height, width, classes]` at the pictures' own size. A plugin registers one or several under `SEGMENTER`.
+ * `[height, width, classes]` at the images' own size. A plugin registers one or several under `SEGMENTER`.
  */
 export interface Segmenter {
   /** Also the scope of its own layers: `fcn_8s`. */

@@ -59,7 +59,7 @@ export function slimCheckpoint(checkpoint: SlimCheckpoint): Download {
       labelOffset,
       size,
       preprocessing,
-      accuracy: { top1, top5, source: "TF-Slim's README, on ImageNet with one crop a picture" },
+      accuracy: { top1, top5, source: "TF-Slim's README, on ImageNet with one crop an image" },
     },
   };
 }

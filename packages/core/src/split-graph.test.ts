@@ -82,7 +82,7 @@ describe('batch normalization in the frozen part', () => {
   const logits = graph.conv2d(graph.mean(features, { name: 'mean' }), { name: 'logits', channels: 3, kernel: 1 });
   const net = graph.build(graph.reshape(logits, { name: 'squeezed', shape: [3] }), ['logits']);
 
-  it('is the same for a picture in every step, by its moving averages', () => {
+  it('is the same for an image in every step, by its moving averages', () => {
     const split = splitGraph(net, trained(net, 'net/logits'))!;
     expect(split.prefix.output).toBe('net/mean/Mean');
     expect(split.prefix.variables.map(({ name }) => name)).toContain('net/conv1/BatchNorm/moving_variance');

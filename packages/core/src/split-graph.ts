@@ -12,7 +12,7 @@ export interface SplitGraph {
 }
 
 /**
- * The nodes whose values for a picture change from step to step: by a trained variable, by dropout or by the other pictures of
+ * The nodes whose values for an image change from step to step: by a trained variable, by dropout or by the other images of
  * the batch, their own or one before them.
  */
 function changingNodes(
@@ -68,10 +68,10 @@ function joinValues(name: string, values: readonly Node[]): { joined: Node; join
 }
 
 /**
- * Splits a graph where training begins: the prefix is what is the same for a picture in every step, since it has no trained
+ * Splits a graph where training begins: the prefix is what is the same for an image in every step, since it has no trained
  * variable, drops nothing and normalizes by no batch. Where the rest reads several of its values, as it does where auxiliary
  * layers are trained, the prefix gives them as one vector. Undefined where there is no such prefix with a variable in it, or
- * where the rest reads pictures too.
+ * where the rest reads images too.
  */
 export function splitGraph(
   graph: Graph,

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { GraphBuilder } from './builder.js';
 import { summarize } from './summary.js';
 
-/** Every operation once, on pictures of 8 x 6. */
+/** Every operation once, on images of 8 x 6. */
 function network() {
   const graph = new GraphBuilder('net', { name: 'images', shape: [8, 6, 3], dtype: 'uint8' });
   let net = graph.normalize(graph.input, { mean: [1, 2, 3], scale: 1 });

@@ -1,6 +1,6 @@
 """Networks of other frameworks with weights that are computed, for fixtures: what model packages' own tools share.
 
-Weights and pictures come from the formula of @graftjs/core/testing (`uniform` and `formulaPicture`), by the foreign names
+Weights and images come from the formula of @graftjs/core/testing (`uniform` and `formulaImage`), by the foreign names
 and in the foreign arrangement: weights are uniform in +-sqrt(6 / fan in), gammas in 1 +- 0.2, variances in 1 to 1.5, all else
 in +-0.1. So no weights are kept anywhere.
 """
@@ -42,7 +42,7 @@ def values(name, shape, fan_in):
     return v.astype(np.float32).reshape(shape)
 
 
-def pictures(size):
+def images(size):
     names = ["foreign/0", "foreign/1"]
     return np.stack([np.floor(256 * uniform(name, size * size * 3)).reshape(size, size, 3) for name in names])
 

@@ -1,6 +1,6 @@
-import { DataError, type Picture, type ReadableFile } from '@graftjs/core';
+import { DataError, type Image, type ReadableFile } from '@graftjs/core';
 
-/** Pixels along a side of a picture. */
+/** Pixels along a side of an image. */
 const side = 32;
 const plane = side * side;
 /** Bytes of a record: the label, then the red, the green and the blue plane, each row by row from the top left. */
@@ -68,8 +68,8 @@ export async function readLabels(file: ReadableFile, classes: number, into: Int3
   }
 }
 
-/** Reads the picture of one record: 32 x 32. */
-export async function readPicture(file: Readable, record: number): Promise<Picture> {
+/** Reads the image of one record: 32 x 32. */
+export async function readImage(file: Readable, record: number): Promise<Image> {
   const planes = new Uint8Array(3 * plane);
   await readBytes(file, record, record * recordBytes + 1, planes);
   const data = new Uint8Array(3 * plane);

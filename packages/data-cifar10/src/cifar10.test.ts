@@ -5,7 +5,7 @@ import { createContainer, DATASET, DataError, type Dataset, DOWNLOAD, type OpenD
 import { datasetContract, fnv1a, uniform } from '@graftjs/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import plugin from './index.js';
-import { type RecordKey, readPicture } from './read-record.js';
+import { type RecordKey, readImage } from './read-record.js';
 
 const dataset = resolve(createContainer([plugin]), DATASET, 'cifar10') as Dataset;
 const files = ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch'].map(
@@ -69,14 +69,14 @@ async function openError(): Promise<DataError> {
 }
 
 describe('cifar10', () => {
-  it('reads labels and pictures, interleaved, over files of any length', async () => {
+  it('reads labels and images, interleaved, over files of any length', async () => {
     const counts = [3, 300, 1, 257, 5, 600];
     await writeAll(folder, counts);
     open = await dataset.open({ folder });
     const expected = files.map((name, i) => labelsOf(name, counts[i]!));
     expect([...open.splits.train!.labels]).toEqual(expected.slice(0, 5).flat());
     expect([...open.splits.test!.labels]).toEqual(expected[5]);
-    const pictures: ['train' | 'test', number, string, number][] = [
+    const images: ['train' | 'test', number, string, number][] = [
       ['train', 0, files[0]!, 0],
       ['train', 3, files[1]!, 0],
       ['train', 302, files[1]!, 299],
@@ -85,7 +85,7 @@ describe('cifar10', () => {
       ['test', 599, files[5]!, 599],
     ];
     await Promise.all(
-      pictures.map(async ([part, index, name, record]) => {
+      images.map(async ([part, index, name, record]) => {
         const split = open!.splits[part]!;
         expect(split.id(index)).toBe(`${join(folder, name)}#${record}`);
         const { data, height, width } = await split.read(index);
@@ -99,7 +99,7 @@ describe('cifar10', () => {
         expect(Buffer.from(data).equals(rgb)).toBe(true);
       }),
     );
-    await expect(open.splits.train!.read(566)).rejects.toThrow('There is no picture 566: this split has 0 to 565');
+    await expect(open.splits.train!.read(566)).rejects.toThrow('There is no image 566: this split has 0 to 565');
   });
 
   it('takes the folder that the archive was unpacked in', async () => {
@@ -192,14 +192,14 @@ describe('cifar10', () => {
     expect((error as DataError).code).toBe('data/unreadable');
     expect((error as DataError).message).toContain(`${join(folder, 'data_batch_2.bin')} cannot be read at record 3`);
     expect((await open.splits.train!.read(3)).data[0]).toBe(value(fnv1a('data_batch_2.bin'), 2, 0, 0, 0));
-    const elsewhere: unknown = await readPicture(open.splits.train!.module!.key(4) as RecordKey).catch(
+    const elsewhere: unknown = await readImage(open.splits.train!.module!.key(4) as RecordKey).catch(
       (error: unknown) => error,
     );
     expect(elsewhere).toEqual(error);
   });
 
   it('names a file that a thread cannot open', async () => {
-    await expect(readPicture({ path: join(folder, 'gone.bin'), record: 2 })).rejects.toMatchObject({
+    await expect(readImage({ path: join(folder, 'gone.bin'), record: 2 })).rejects.toMatchObject({
       code: 'data/unreadable',
       message: expect.stringContaining('gone.bin cannot be read at record 2'),
     });
@@ -224,13 +224,13 @@ it.skipIf(photographs === undefined && process.env.CI === undefined)(
     for (const label of test!.labels) counts[label]!++;
     expect(Math.min(...counts)).toBeGreaterThan(0.08 * test!.labels.length);
     const sums = [0, 0, 0];
-    let pictures = 0;
-    for (let index = 0; index < train!.labels.length; index += 10, pictures++) {
+    let images = 0;
+    for (let index = 0; index < train!.labels.length; index += 10, images++) {
       const { data } = await train!.read(index);
       for (let at = 0; at < data.length; at++) sums[at % 3]! += data[at]!;
     }
-    const mean = sums.map((sum) => sum / (pictures * 1024 * 255));
-    // Of all 50,000: 0.4914, 0.4822, 0.4465; the standard error over 2,000 pictures is 0.003.
+    const mean = sums.map((sum) => sum / (images * 1024 * 255));
+    // Of all 50,000: 0.4914, 0.4822, 0.4465; the standard error over 2,000 images is 0.003.
     [0.4914, 0.4822, 0.4465].forEach((published, c) => {
       expect(Math.abs(mean[c]! - published)).toBeLessThan(0.01);
     });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DataError, type Dataset, type ReadableFile, type Split } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { archiveFolder, cifar10Download } from './cifar10-download.js';
-import { countRecords, readLabels, readPicture } from './cifar10-file.js';
+import { countRecords, readImage, readLabels } from './cifar10-file.js';
 import type { RecordKey } from './read-record.js';
 
 const trainFiles = [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.bin`);
@@ -75,7 +75,7 @@ async function openSplit(files: readonly ReadableFile[], classes: number): Promi
       if (record >= 0 && record < counts[i]!) return { file, record };
       record -= counts[i]!;
     }
-    throw new DataError('data/no-picture', `There is no picture ${index}: this split has 0 to ${labels.length - 1}.`);
+    throw new DataError('data/no-image', `There is no image ${index}: this split has 0 to ${labels.length - 1}.`);
   };
   return {
     labels,
@@ -85,7 +85,7 @@ async function openSplit(files: readonly ReadableFile[], classes: number): Promi
     },
     async read(index) {
       const { file, record } = locate(index);
-      return readPicture(file, record);
+      return readImage(file, record);
     },
     module: {
       url: new URL('./read-record.js', import.meta.url).href,
@@ -99,7 +99,7 @@ async function openSplit(files: readonly ReadableFile[], classes: number): Promi
 
 /**
  * CIFAR-10 in its binary layout (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009):
- * `data_batch_1.bin` to `data_batch_5.bin` are `train`, `test_batch.bin` is `test`. A picture's id is its file and, after
+ * `data_batch_1.bin` to `data_batch_5.bin` are `train`, `test_batch.bin` is `test`. An image's id is its file and, after
  * `#`, its record, counted from 0. Files with fewer records than the original 10,000 are read as they are. A file of a
  * wrong size or a label above 9 means that the file is not what it should be, so it is an error under `skip`, too.
  */

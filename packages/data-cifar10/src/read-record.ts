@@ -1,8 +1,8 @@
 import { openSync, readSync } from 'node:fs';
-import type { Picture } from '@graftjs/core';
-import { readPicture as readFrom } from './cifar10-file.js';
+import type { Image } from '@graftjs/core';
+import { readImage as readFrom } from './cifar10-file.js';
 
-/** Which picture of which file. */
+/** Which image of which file. */
 export interface RecordKey {
   readonly path: string;
   readonly record: number;
@@ -19,7 +19,7 @@ async function readBytes(path: string, position: number, into: Uint8Array): Prom
   if (bytes < into.length) throw new RangeError(`${path} ends at byte ${position + bytes}`);
 }
 
-/** Reads a picture for worker threads, which import this module. */
-export function readPicture({ path, record }: RecordKey): Promise<Picture> {
+/** Reads an image for worker threads, which import this module. */
+export function readImage({ path, record }: RecordKey): Promise<Image> {
   return readFrom({ path, read: (position, into) => readBytes(path, position, into) }, record);
 }

@@ -3,13 +3,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DataError } from '@graftjs/core';
 
-/** A folder of pictures of one class. */
+/** A folder of images of one class. */
 export interface ClassFolder {
   /** The folder's name, which is the class's. */
   readonly name: string;
   readonly path: string;
-  /** Names of its pictures, sorted. */
-  readonly pictures: readonly string[];
+  /** Names of its images, sorted. */
+  readonly images: readonly string[];
   /** What else is in it, counted, for messages: `2 .webp, 1 folder`; empty where there is nothing. */
   readonly others: string;
 }
@@ -20,7 +20,7 @@ export type Layout =
   | { readonly splits: Readonly<Record<string, readonly ClassFolder[]>> };
 
 const splitNames = ['train', 'val', 'test'];
-const pictureExtensions = ['.jpg', '.jpeg', '.png'];
+const imageExtensions = ['.jpg', '.jpeg', '.png'];
 const expected =
   'Expected: FOLDER/CLASS/*.jpg (or .jpeg, .png), or FOLDER/train/CLASS/*.jpg and FOLDER/test/CLASS/*.jpg.';
 
@@ -78,16 +78,16 @@ function describeOthers(folders: readonly string[], files: readonly string[]): s
 async function readClass(folder: string, name: string): Promise<ClassFolder> {
   const path = join(folder, name);
   const { folders, files } = await list(path);
-  const isPicture = (file: string) => pictureExtensions.includes(extname(file).toLowerCase());
-  const pictures = files.filter(isPicture);
+  const isImage = (file: string) => imageExtensions.includes(extname(file).toLowerCase());
+  const images = files.filter(isImage);
   const others = describeOthers(
     folders,
-    files.filter((file) => !isPicture(file)),
+    files.filter((file) => !isImage(file)),
   );
-  if (pictures.length > 0) return { name, path, pictures, others };
+  if (images.length > 0) return { name, path, images, others };
   throw new DataError(
     'data/empty-class',
-    `The class folder ${path} holds no picture; found: ${others || 'nothing'}. ` +
+    `The class folder ${path} holds no image; found: ${others || 'nothing'}. ` +
       `Put .jpg, .jpeg or .png files in it, or remove it. ${expected}`,
     { details: { folder: path, found: others } },
   );

@@ -24,15 +24,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** The grey that a picture is filled with, known by its path below the folder. */
+/** The grey that an image is filled with, known by its path below the folder. */
 const greyOf = (path: string): number => fnv1a(path) & 255;
 
-/** Writes a flat picture at a path below the folder. */
+/** Writes a flat image at a path below the folder. */
 async function draw(path: string): Promise<void> {
   const grey = greyOf(path);
-  const picture = sharp({ create: { width: 16, height: 8, channels: 3, background: { r: grey, g: grey, b: grey } } });
+  const image = sharp({ create: { width: 16, height: 8, channels: 3, background: { r: grey, g: grey, b: grey } } });
   await mkdir(join(root, path, '..'), { recursive: true });
-  await picture.toFile(join(root, path));
+  await image.toFile(join(root, path));
 }
 
 async function drawClasses(counts: Readonly<Record<string, number>>): Promise<void> {
@@ -53,7 +53,7 @@ async function openError(options: { corrupt?: 'refuse' | 'skip' } = {}): Promise
   return error as DataError;
 }
 
-/** Every picture's label is its folder's, and its pixels are those of the file that its id names. */
+/** Every image's label is its folder's, and its pixels are those of the file that its id names. */
 async function expectWhole(opened: OpenDataset): Promise<void> {
   for (const [name, split] of Object.entries(opened.splits)) {
     for (const [index, path] of ids(split).entries()) {
@@ -83,7 +83,7 @@ describe('classes without splits', () => {
     await expectWhole(opened);
   });
 
-  it('are one split when opened whole, with classes of a single picture too', async () => {
+  it('are one split when opened whole, with classes of a single image too', async () => {
     await drawClasses({ b: 3, a: 1 });
     const opened = await open({ whole: true });
     expect(Object.keys(opened.splits)).toEqual(['all']);
@@ -118,7 +118,7 @@ describe('classes without splits', () => {
     expect((await open()).classes).toEqual(['bus', 'train']);
   });
 
-  it('need a picture to test with', async () => {
+  it('need an image to test with', async () => {
     await drawClasses({ a: 1, b: 1 });
     expect((await openError()).code).toBe('data/too-few');
   });
@@ -233,17 +233,17 @@ describe('what else lies there', () => {
   });
 });
 
-describe('damaged pictures', () => {
+describe('damaged images', () => {
   beforeEach(async () => {
     await drawClasses({ a: 5, b: 5 });
   });
 
-  it('that are no pictures are refused when the data set is opened, all in one message', async () => {
-    await writeFile(join(root, 'a/2.png'), 'no picture');
+  it('that are no images are refused when the data set is opened, all in one message', async () => {
+    await writeFile(join(root, 'a/2.png'), 'no image');
     await truncate(join(root, 'b/4.png'), 0);
     const error = await openError();
-    expect(error.code).toBe('data/damaged-pictures');
-    expect(error.message).toContain(`2 of the pictures in ${root} cannot be read`);
+    expect(error.code).toBe('data/damaged-images');
+    expect(error.message).toContain(`2 of the images in ${root} cannot be read`);
     expect(error.message).toContain(join(root, 'a/2.png'));
     expect(error.message).toContain(join(root, 'b/4.png'));
     expect(error.message).toContain("corrupt 'skip'");
@@ -255,13 +255,13 @@ describe('damaged pictures', () => {
     const split = Object.values(opened.splits).find((one) => ids(one).includes('a/3.png'))!;
     const error: unknown = await split.read(ids(split).indexOf('a/3.png')).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(DataError);
-    expect((error as DataError).code).toBe('data/damaged-picture');
+    expect((error as DataError).code).toBe('data/damaged-image');
     expect((error as DataError).message).toContain(join(root, 'a/3.png'));
     expect((error as DataError).message).toContain("corrupt 'skip'");
   });
 
   it('are all found and listed under skip, and never read again', async () => {
-    await writeFile(join(root, 'a/2.png'), 'no picture');
+    await writeFile(join(root, 'a/2.png'), 'no image');
     await truncate(join(root, 'a/3.png'), 70);
     const opened = await open({ corrupt: 'skip' });
     expect(opened.skipped.map(({ id }) => id)).toEqual([join(root, 'a/2.png'), join(root, 'a/3.png')]);
@@ -276,7 +276,7 @@ describe('damaged pictures', () => {
     for (let i = 0; i < 5; i++) await truncate(join(root, `b/${i}.png`), 70);
     const error = await openError({ corrupt: 'skip' });
     expect(error.code).toBe('data/empty-class');
-    expect(error.message).toContain(`None of the 5 pictures in the class folder ${join(root, 'b')} can be read`);
+    expect(error.message).toContain(`None of the 5 images in the class folder ${join(root, 'b')} can be read`);
   });
 });
 

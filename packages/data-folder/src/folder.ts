@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { DataError, type Dataset, type DatasetOptions, type OpenDataset, type Split } from '@graftjs/core';
 import pMap from 'p-map';
 import { type ClassFolder, type Layout, readLayout } from './folder-layout.js';
-import { checkHeader, readPicture } from './read-picture.js';
-import { readPicture as readSplitPicture, remedy } from './read-split-picture.js';
-import { drawTestPictures } from './stratified-split.js';
+import { checkHeader, readImage } from './read-image.js';
+import { readImage as readSplitImage, remedy } from './read-split-image.js';
+import { drawTestImages } from './stratified-split.js';
 
 type Skipped = OpenDataset['skipped'][number];
 
@@ -15,16 +15,16 @@ const named = 5;
 const allClasses = (layout: Layout): readonly ClassFolder[] =>
   'classes' in layout ? layout.classes : Object.values(layout.splits).flat();
 
-/** Finds pictures that cannot be used: by their headers, or under `skip` by decoding every one of them. */
+/** Finds images that cannot be used: by their headers, or under `skip` by decoding every one of them. */
 async function findDamaged(layout: Layout, corrupt: 'refuse' | 'skip'): Promise<Skipped[]> {
-  const paths = allClasses(layout).flatMap(({ path, pictures }) => pictures.map((name) => join(path, name)));
+  const paths = allClasses(layout).flatMap(({ path, images }) => images.map((name) => join(path, name)));
   const damaged: Skipped[] = [];
   await pMap(
     paths,
     async (id) => {
       try {
         await checkHeader(id);
-        if (corrupt === 'skip') await readPicture(id);
+        if (corrupt === 'skip') await readImage(id);
       } catch (error) {
         damaged.push({ id, reason: (error as DataError).message });
       }
@@ -38,40 +38,40 @@ function refuse(folder: string, damaged: readonly Skipped[]): never {
   const reasons = damaged.slice(0, named).map(({ reason }) => reason);
   const more = damaged.length > named ? `; and ${damaged.length - named} more` : '';
   throw new DataError(
-    'data/damaged-pictures',
-    `${damaged.length} of the pictures in ${folder} cannot be read: ${reasons.join('; ')}${more}. ${remedy}`,
+    'data/damaged-images',
+    `${damaged.length} of the images in ${folder} cannot be read: ${reasons.join('; ')}${more}. ${remedy}`,
     { details: { folder, damaged } },
   );
 }
 
 /** The same class folder without what is damaged; one that is empty then is a `DataError`. */
 function withoutDamaged(folder: ClassFolder, damaged: ReadonlySet<string>): ClassFolder {
-  const pictures = folder.pictures.filter((name) => !damaged.has(join(folder.path, name)));
-  if (pictures.length > 0) return { ...folder, pictures };
+  const images = folder.images.filter((name) => !damaged.has(join(folder.path, name)));
+  if (images.length > 0) return { ...folder, images };
   throw new DataError(
     'data/empty-class',
-    `None of the ${folder.pictures.length} pictures in the class folder ${folder.path} can be read. Mend them, or remove the folder.`,
+    `None of the ${folder.images.length} images in the class folder ${folder.path} can be read. Mend them, or remove the folder.`,
     { details: { folder: folder.path } },
   );
 }
 
 function createSplit(classes: readonly ClassFolder[]): Split {
-  const labels = new Int32Array(classes.reduce((sum, { pictures }) => sum + pictures.length, 0));
+  const labels = new Int32Array(classes.reduce((sum, { images }) => sum + images.length, 0));
   const paths: string[] = [];
-  classes.forEach(({ path, pictures }, label) => {
-    labels.fill(label, paths.length, paths.length + pictures.length);
-    for (const name of pictures) paths.push(join(path, name));
+  classes.forEach(({ path, images }, label) => {
+    labels.fill(label, paths.length, paths.length + images.length);
+    for (const name of images) paths.push(join(path, name));
   });
   const id = (index: number): string => {
     const path = paths[index];
     if (path !== undefined) return path;
-    throw new DataError('data/no-picture', `There is no picture ${index}: this split has 0 to ${paths.length - 1}.`);
+    throw new DataError('data/no-image', `There is no image ${index}: this split has 0 to ${paths.length - 1}.`);
   };
   return {
     labels,
     id,
-    read: async (index) => readSplitPicture(id(index)),
-    module: { url: new URL('./read-split-picture.js', import.meta.url).href, key: id },
+    read: async (index) => readSplitImage(id(index)),
+    module: { url: new URL('./read-split-image.js', import.meta.url).href, key: id },
   };
 }
 
@@ -79,14 +79,14 @@ function splitClasses(folder: string, classes: readonly ClassFolder[], seed: num
   const train: ClassFolder[] = [];
   const test: ClassFolder[] = [];
   for (const one of classes) {
-    const drawn = drawTestPictures(one.name, one.pictures, seed);
-    train.push({ ...one, pictures: one.pictures.filter((name) => !drawn.has(name)) });
-    test.push({ ...one, pictures: one.pictures.filter((name) => drawn.has(name)) });
+    const drawn = drawTestImages(one.name, one.images, seed);
+    train.push({ ...one, images: one.images.filter((name) => !drawn.has(name)) });
+    test.push({ ...one, images: one.images.filter((name) => drawn.has(name)) });
   }
-  if (test.some(({ pictures }) => pictures.length > 0)) return { train: createSplit(train), test: createSplit(test) };
+  if (test.some(({ images }) => images.length > 0)) return { train: createSplit(train), test: createSplit(test) };
   throw new DataError(
     'data/too-few',
-    `Every class in ${folder} has a single picture, so that none is left for testing. Add pictures.`,
+    `Every class in ${folder} has a single image, so that none is left for testing. Add images.`,
     { details: { folder } },
   );
 }
@@ -94,16 +94,16 @@ function splitClasses(folder: string, classes: readonly ClassFolder[], seed: num
 const layoutLine = 'FOLDER/CLASS/*.jpg (or .jpeg, .png), or FOLDER/train/CLASS/*.jpg and FOLDER/test/CLASS/*.jpg';
 
 /**
- * An image folder: JPEG and PNG pictures, one folder a class; classes are the folders' names, sorted by code units.
- * `FOLDER/CLASS/*` is split by the seed: a fifth of each class is `test` (see `drawTestPictures`), the rest `train`; opened
+ * An image folder: JPEG and PNG images, one folder a class; classes are the folders' names, sorted by code units.
+ * `FOLDER/CLASS/*` is split by the seed: a fifth of each class is `test` (see `drawTestImages`), the rest `train`; opened
  * `whole`, it is one split, `all`.
- * `FOLDER/train/CLASS/*`, `FOLDER/test/CLASS/*` and, if there, `FOLDER/val/CLASS/*` are taken as they are. A picture's id
- * is its path. Opening reads every header, so that what is no picture is found then; a picture that is cut short is
- * found when it is read, or with `corrupt: 'skip'`, which decodes every picture once, when the data set is opened.
+ * `FOLDER/train/CLASS/*`, `FOLDER/test/CLASS/*` and, if there, `FOLDER/val/CLASS/*` are taken as they are. An image's id
+ * is its path. Opening reads every header, so that what is no image is found then; an image that is cut short is
+ * found when it is read, or with `corrupt: 'skip'`, which decodes every image once, when the data set is opened.
  */
 export const folder: Dataset = {
   name: 'folder',
-  description: `JPEG and PNG pictures, one folder a class: ${layoutLine}`,
+  description: `JPEG and PNG images, one folder a class: ${layoutLine}`,
   async open({ folder, seed = 0, corrupt = 'refuse', whole = false }: DatasetOptions) {
     const layout = await readLayout(folder);
     const damaged = await findDamaged(layout, corrupt);

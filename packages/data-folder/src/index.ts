@@ -1,16 +1,16 @@
-import { DATASET, definePlugin, PICTURE_READER, type PictureReader } from '@graftjs/core';
+import { DATASET, definePlugin, IMAGE_READER, type ImageReader } from '@graftjs/core';
 import { folder } from './folder.js';
-import { readPicture } from './read-picture.js';
+import { readImage } from './read-image.js';
 
 export { folder };
 
-/** Pictures of any format that sharp decodes. */
-export const pictureReader: PictureReader = { name: 'sharp', read: readPicture };
+/** Images of any format that sharp decodes. */
+export const imageReader: ImageReader = { name: 'sharp', read: readImage };
 
 export default definePlugin({
   name: '@graftjs/data-folder',
   register(container) {
     container.register(DATASET, { useValue: folder });
-    container.register(PICTURE_READER, { useValue: pictureReader });
+    container.register(IMAGE_READER, { useValue: imageReader });
   },
 });

@@ -4,15 +4,15 @@ import { createHash } from 'node:crypto';
 const testShare = 0.2;
 
 /**
- * Draws the pictures of one class that are kept for testing: a fifth, rounded, but at least one and never all. A class
- * with a single picture has none. Each picture's place in the draw is a hash of the seed, the class and its own name, so
- * the order of the names does not matter, and a picture that is added or removed moves few of the others.
+ * Draws the images of one class that are kept for testing: a fifth, rounded, but at least one and never all. A class
+ * with a single image has none. Each image's place in the draw is a hash of the seed, the class and its own name, so
+ * the order of the names does not matter, and an image that is added or removed moves few of the others.
  * @returns the names drawn
  */
-export function drawTestPictures(className: string, pictures: readonly string[], seed: number): Set<string> {
-  if (pictures.length < 2) return new Set();
-  const count = Math.min(Math.max(Math.round(testShare * pictures.length), 1), pictures.length - 1);
-  const drawn = pictures
+export function drawTestImages(className: string, images: readonly string[], seed: number): Set<string> {
+  if (images.length < 2) return new Set();
+  const count = Math.min(Math.max(Math.round(testShare * images.length), 1), images.length - 1);
+  const drawn = images
     .map((name) => ({ name, place: createHash('sha256').update(`${seed}/${className}/${name}`).digest('hex') }))
     .sort((a, b) => (a.place < b.place ? -1 : 1))
     .slice(0, count);

@@ -98,12 +98,12 @@ describe('readMask', () => {
     });
   });
 
-  it('refuses another size than the picture has', async () => {
+  it('refuses another size than the image has', async () => {
     const path = await file(whole);
     const error = await fails(readMask(path, { height: height + 1, width }, 5));
     expect([error.code, error.message]).toEqual([
       'data/mask-size',
-      `The mask ${path} is 20 x 30 pixels, and its picture 21 x 30: both must be the same.`,
+      `The mask ${path} is 20 x 30 pixels, and its image 21 x 30: both must be the same.`,
     ]);
     expect((await fails(readMask(path, { height: width, width: height }, 5))).message).toContain('EXIF');
   });
@@ -161,7 +161,7 @@ describe('readMask', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000);
   });
 
-  it('allocates nothing for a size that the picture does not have', async () => {
+  it('allocates nothing for a size that the image does not have', async () => {
     const huge = Buffer.from(whole);
     huge.writeUInt32BE(0xffff_ffff, 16);
     huge.writeUInt32BE(0xffff_ffff, 20);

@@ -140,18 +140,18 @@ export async function readMask(
   return mask;
 }
 
-/** Refuses (`data/mask-size`) a mask that is not as large as its picture. */
+/** Refuses (`data/mask-size`) a mask that is not as large as its image. */
 export function checkSize(
   path: string,
   mask: { readonly height: number; readonly width: number },
-  picture: { readonly height: number; readonly width: number },
+  image: { readonly height: number; readonly width: number },
 ): void {
-  if (mask.height === picture.height && mask.width === picture.width) return;
-  const turned = mask.height === picture.width && mask.width === picture.height;
+  if (mask.height === image.height && mask.width === image.width) return;
+  const turned = mask.height === image.width && mask.width === image.height;
   throw new DataError(
     'data/mask-size',
-    `The mask ${path} is ${mask.height} x ${mask.width} pixels, and its picture ${picture.height} x ${picture.width}: both ` +
-      `must be the same.${turned ? ' EXIF orientations of pictures are not applied: save the picture upright.' : ''}`,
-    { details: { path, mask: [mask.height, mask.width], picture: [picture.height, picture.width] } },
+    `The mask ${path} is ${mask.height} x ${mask.width} pixels, and its image ${image.height} x ${image.width}: both ` +
+      `must be the same.${turned ? ' EXIF orientations of images are not applied: save the image upright.' : ''}`,
+    { details: { path, mask: [mask.height, mask.width], image: [image.height, image.width] } },
   );
 }

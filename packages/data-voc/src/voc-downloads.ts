@@ -1,6 +1,6 @@
 import type { Download } from '@graftjs/core';
 
-const licence = "the pictures are Flickr's, under its terms of use; see http://host.robots.ox.ac.uk/pascal/VOC";
+const licence = "the images are Flickr's, under its terms of use; see http://host.robots.ox.ac.uk/pascal/VOC";
 
 /** What both archives unpack to; each has a folder of its own in it. */
 const entry = 'VOCdevkit';

@@ -10,11 +10,11 @@ export interface LeftOut {
   readonly reason: string;
 }
 
-/** A data set in VOC's layout, before any picture was looked at. */
+/** A data set in VOC's layout, before any image was looked at. */
 export interface Layout {
   readonly classes: readonly string[];
   readonly splits: Readonly<Record<string, readonly ExampleKey[]>>;
-  /** Pictures of the lists that lack a file. */
+  /** Images of the lists that lack a file. */
   readonly missing: readonly LeftOut[];
   /** Whole lists that are of no use. */
   readonly leftOut: readonly LeftOut[];
@@ -29,8 +29,8 @@ export interface LayoutOptions {
 }
 
 const listFolder = join('ImageSets', 'Segmentation');
-const pictureFolder = 'JPEGImages';
-const pictureExtensions = ['.jpg', '.jpeg', '.png'];
+const imageFolder = 'JPEGImages';
+const imageExtensions = ['.jpg', '.jpeg', '.png'];
 const classesFile = 'classes.txt';
 /** More than any list of names has. */
 const textBytes = 2 ** 24;
@@ -104,7 +104,7 @@ async function readClasses(root: string): Promise<readonly string[]> {
 }
 
 /**
- * The names in a list. A line may also have paths of the picture and of its mask, as DeepLab's lists do
+ * The names in a list. A line may also have paths of the image and of its mask, as DeepLab's lists do
  * (`/JPEGImages/NAME.jpg /SegmentationClassAug/NAME.png`).
  */
 function parseNames(path: string, lines: readonly string[]): string[] {
@@ -178,7 +178,7 @@ function refuseOverlap(lists: readonly { path: string; names: readonly string[] 
 
 /**
  * Reads the lists and names of a data set in PASCAL VOC's layout (the development kit's documentation, section 3), and finds
- * the files. `test.txt` is the split `test` where its pictures have masks, and `val.txt` is `val` beside it; else `val.txt`
+ * the files. `test.txt` is the split `test` where its images have masks, and `val.txt` is `val` beside it; else `val.txt`
  * is `test`.
  * @throws DataError `data/layout`, `data/no-list`, `data/listed-twice`, `data/lists-overlap`, `data/class-names`,
  * `data/unreadable`
@@ -186,7 +186,7 @@ function refuseOverlap(lists: readonly { path: string; names: readonly string[] 
 export async function readLayout(folder: string, { trainLists, maskFolders }: LayoutOptions): Promise<Layout> {
   const root = await findRoot(folder);
   const classes = await readClasses(root);
-  const pictures = await indexFiles(join(root, pictureFolder), pictureExtensions);
+  const images = await indexFiles(join(root, imageFolder), imageExtensions);
   const masks = await Promise.all(maskFolders.map((name) => indexFiles(join(root, name), ['.png'])));
   const maskOf = (name: string): string | undefined => masks.find((files) => files.has(name))?.get(name);
 
@@ -195,7 +195,7 @@ export async function readLayout(folder: string, { trainLists, maskFolders }: La
   const val = await readList(root, 'val');
   let test = await readList(root, 'test');
   if (val && test?.names.every((name) => maskOf(name) === undefined)) {
-    leftOut.push({ id: test.path, reason: `none of its ${test.names.length} pictures has a mask` });
+    leftOut.push({ id: test.path, reason: `none of its ${test.names.length} images has a mask` });
     test = undefined;
   }
   const lists = {
@@ -210,11 +210,11 @@ export async function readLayout(folder: string, { trainLists, maskFolders }: La
   for (const [split, { path, names }] of Object.entries(lists)) {
     splits[split] = [];
     for (const name of names) {
-      const [picture, mask] = [pictures.get(name), maskOf(name)];
-      if (picture !== undefined && mask !== undefined) splits[split].push({ picture, mask, classes: classes.length });
+      const [image, mask] = [images.get(name), maskOf(name)];
+      if (image !== undefined && mask !== undefined) splits[split].push({ image, mask, classes: classes.length });
       else {
         const lacks = [
-          ...(picture === undefined ? [`${join(root, pictureFolder, name)}.jpg`] : []),
+          ...(image === undefined ? [`${join(root, imageFolder, name)}.jpg`] : []),
           ...(mask === undefined ? [`${join(root, maskFolders[0]!, name)}.png`] : []),
         ];
         missing.push({ id: lacks[0]!, reason: `${path} lists ${name}, and ${lacks.join(' and ')} is missing` });

@@ -12,7 +12,7 @@ import {
   resolve,
   voidLabel,
 } from '@graftjs/core';
-import { datasetContract, smoothPicture } from '@graftjs/core/testing';
+import { datasetContract, smoothImage } from '@graftjs/core/testing';
 import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,9 +50,9 @@ function maskOf(name: string): Uint8Array {
 const drawMask = (name: string, folder = 'SegmentationClass', mask = maskOf(name)) =>
   put(`${folder}/${name}.png`, encode({ data: mask, height, width, channels: 1, depth: 8, palette }));
 
-const pixelsOf = (name: string) => smoothPicture(name, height, width);
+const pixelsOf = (name: string) => smoothImage(name, height, width);
 
-async function drawPicture(name: string, file = `JPEGImages/${name}.jpg`): Promise<string> {
+async function drawImage(name: string, file = `JPEGImages/${name}.jpg`): Promise<string> {
   const drawn = sharp(pixelsOf(name), { raw: { height, width, channels: 3 } });
   return put(
     file,
@@ -62,12 +62,12 @@ async function drawPicture(name: string, file = `JPEGImages/${name}.jpg`): Promi
 
 async function draw(...names: string[]): Promise<void> {
   for (const name of names) {
-    await drawPicture(name);
+    await drawImage(name);
     await drawMask(name);
   }
 }
 
-/** Pictures a, b, c to train on, and d, e. */
+/** Images a, b, c to train on, and d, e. */
 async function drawAll(): Promise<void> {
   await draw('a', 'b', 'c', 'd', 'e');
   await list('train', ['b', 'a', 'c']);
@@ -100,7 +100,7 @@ describe('the contract', () => {
 describe('the layout', () => {
   beforeEach(drawAll);
 
-  it('gives the pictures of the lists in their order, with their masks', async () => {
+  it('gives the images of the lists in their order, with their masks', async () => {
     const { classes, splits, skipped } = await open();
     expect(classes).toEqual(['sky', 'road', 'tree', 'car']);
     expect(Object.keys(splits)).toEqual(['train', 'test']);
@@ -111,11 +111,11 @@ describe('the layout', () => {
     expect(skipped).toEqual([]);
     for (const split of Object.values(splits)) {
       for (const [index, name] of namesOf(split).entries()) {
-        const picture = await split.read(index);
-        expect([picture.height, picture.width]).toEqual([height, width]);
-        expect(picture.mask).toEqual(maskOf(name));
-        const error = pixelsOf(name).reduce((sum, value, i) => sum + Math.abs(value - picture.data[i]!), 0);
-        expect(error / picture.data.length).toBeLessThan(2);
+        const image = await split.read(index);
+        expect([image.height, image.width]).toEqual([height, width]);
+        expect(image.mask).toEqual(maskOf(name));
+        const error = pixelsOf(name).reduce((sum, value, i) => sum + Math.abs(value - image.data[i]!), 0);
+        expect(error / image.data.length).toBeLessThan(2);
       }
     }
   });
@@ -179,19 +179,19 @@ describe('the layout', () => {
   });
 
   it("passes over a test.txt without masks, as VOC 2012's", async () => {
-    await drawPicture('f');
+    await drawImage('f');
     const path = await list('test', ['f', 'g']);
     const { splits, skipped } = await open();
     expect([Object.keys(splits), namesOf(splits.test!)]).toEqual([
       ['train', 'test'],
       ['d', 'e'],
     ]);
-    expect(skipped).toEqual([{ id: path, reason: 'none of its 2 pictures has a mask' }]);
+    expect(skipped).toEqual([{ id: path, reason: 'none of its 2 images has a mask' }]);
   });
 
-  it('takes pictures of other formats', async () => {
+  it('takes images of other formats', async () => {
     await rm(join(root, 'JPEGImages/a.jpg'));
-    await drawPicture('a', 'JPEGImages/a.png');
+    await drawImage('a', 'JPEGImages/a.png');
     const { train } = (await open()).splits;
     expect((await train!.read(1)).data).toEqual(pixelsOf('a'));
   });
@@ -225,7 +225,7 @@ describe('the layout', () => {
 describe("SBD's masks", () => {
   beforeEach(async () => {
     await drawAll();
-    await drawPicture('f');
+    await drawImage('f');
     await drawMask('f', 'SegmentationClassAug');
     // The original is finer: it is the one to take.
     await drawMask('a', 'SegmentationClassAug', new Uint8Array(height * width));
@@ -252,17 +252,17 @@ describe("SBD's masks", () => {
   });
 });
 
-describe('what is wrong with a picture or mask', () => {
+describe('what is wrong with an image or mask', () => {
   beforeEach(drawAll);
 
   const damages: [string, () => Promise<string>, RegExp][] = [
-    ['a missing picture', () => gone('JPEGImages/a.jpg'), /train\.txt lists a, and .*a\.jpg is missing/],
+    ['a missing image', () => gone('JPEGImages/a.jpg'), /train\.txt lists a, and .*a\.jpg is missing/],
     ['a missing mask', () => gone('SegmentationClass/a.png'), /train\.txt lists a, and .*a\.png is missing/],
-    ['no picture', () => put('JPEGImages/a.jpg', 'text'), /a\.jpg cannot be read as JPEG or PNG/],
-    ['a picture of no bytes', () => put('JPEGImages/a.jpg', ''), /a\.jpg cannot be read as JPEG or PNG/],
+    ['no image', () => put('JPEGImages/a.jpg', 'text'), /a\.jpg cannot be read as JPEG or PNG/],
+    ['an image of no bytes', () => put('JPEGImages/a.jpg', ''), /a\.jpg cannot be read as JPEG or PNG/],
     ['a mask of no bytes', () => put('SegmentationClass/a.png', ''), /a\.png cannot be decoded: it is empty/],
     ['an RGB mask', drawRgbMask, /a\.png is a PNG that is RGB, 8 bits a channel/],
-    ['a mask of another size', drawSmallMask, /a\.png is 3 x 2 pixels, and its picture 12 x 17/],
+    ['a mask of another size', drawSmallMask, /a\.png is 3 x 2 pixels, and its image 12 x 17/],
   ];
 
   async function gone(path: string): Promise<string> {
@@ -283,8 +283,8 @@ describe('what is wrong with a picture or mask', () => {
   it.each(damages)('%s is refused when the data set is opened, or left out', async (_, damage, message) => {
     const path = await damage();
     const error = await refused();
-    expect(error.code).toBe('data/damaged-pictures');
-    expect(error.message).toMatch(/^1 of the pictures in /);
+    expect(error.code).toBe('data/damaged-images');
+    expect(error.message).toMatch(/^1 of the images in /);
     expect(error.message).toMatch(message);
     expect(error.message).toContain(path);
     const { splits, skipped } = await open({ corrupt: 'skip' });
@@ -294,7 +294,7 @@ describe('what is wrong with a picture or mask', () => {
   });
 
   it.each<[string, () => Promise<string>, string]>([
-    ['a picture cut short', () => cut('JPEGImages/a.jpg'), 'data/damaged-picture'],
+    ['an image cut short', () => cut('JPEGImages/a.jpg'), 'data/damaged-image'],
     ['a mask cut short', () => cut('SegmentationClass/a.png'), 'data/damaged-mask'],
     ['a label that is no class', () => drawMask('a', 'SegmentationClass', maskOf('a').fill(4, 50)), 'data/label'],
   ])('%s is refused when it is read, or left out when the data set is opened', async (_, damage, code) => {
@@ -319,7 +319,7 @@ describe('what is wrong with a picture or mask', () => {
   it('is told of the first five, and how many more there are', async () => {
     await list('train', ['a', 'u', 'v', 'w', 'x', 'y', 'z']);
     const { message, details } = await refused();
-    expect(message).toMatch(/^6 of the pictures.*lists y, and.*\nand 1 more\./s);
+    expect(message).toMatch(/^6 of the images.*lists y, and.*\nand 1 more\./s);
     expect(details.damaged).toHaveLength(6);
   });
 
@@ -331,7 +331,7 @@ describe('what is wrong with a picture or mask', () => {
   });
 });
 
-it('keeps a picture on its mask, whatever EXIF says', async () => {
+it('keeps an image on its mask, whatever EXIF says', async () => {
   await drawAll();
   const turned = await sharp(pixelsOf('a'), { raw: { height, width, channels: 3 } })
     .withMetadata({ orientation: 3 })

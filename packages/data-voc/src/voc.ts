@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { DataError, type GraftError, type MaskDataset, type MaskSplit } from '@graftjs/core';
 import pMap from 'p-map';
-import { checkHeaders, decodeExample, type ExampleKey, type PictureSize, readPicture, remedy } from './read-example.js';
+import { checkHeaders, decodeExample, type ExampleKey, type ImageSize, readImage, remedy } from './read-example.js';
 import { voc2012Download } from './voc-downloads.js';
 import { type LayoutOptions, type LeftOut, readLayout } from './voc-layout.js';
 
@@ -9,23 +9,23 @@ import { type LayoutOptions, type LeftOut, readLayout } from './voc-layout.js';
 const named = 5;
 
 interface Examined {
-  /** By the path of the picture. */
-  readonly sizes: ReadonlyMap<string, PictureSize>;
+  /** By the path of the image. */
+  readonly sizes: ReadonlyMap<string, ImageSize>;
   readonly damaged: readonly LeftOut[];
 }
 
 /** Finds the sizes of examples, and those that cannot be used: by their headers, or under `skip` by decoding every one of them. */
 async function examine(examples: readonly ExampleKey[], corrupt: 'refuse' | 'skip'): Promise<Examined> {
   const damaged: LeftOut[] = [];
-  const sizes = new Map<string, PictureSize>();
+  const sizes = new Map<string, ImageSize>();
   await pMap(
     examples,
     async (example) => {
       try {
-        sizes.set(example.picture, await checkHeaders(example));
+        sizes.set(example.image, await checkHeaders(example));
         if (corrupt === 'skip') await decodeExample(example);
       } catch (error) {
-        damaged.push({ id: example.picture, reason: (error as GraftError).message });
+        damaged.push({ id: example.image, reason: (error as GraftError).message });
       }
     },
     { concurrency: availableParallelism() },
@@ -37,8 +37,8 @@ function refuse(folder: string, damaged: readonly LeftOut[]): never {
   const reasons = damaged.slice(0, named).map(({ reason }) => reason);
   const more = damaged.length > named ? `\nand ${damaged.length - named} more.` : '';
   throw new DataError(
-    'data/damaged-pictures',
-    `${damaged.length} of the pictures in ${folder} cannot be used, or their masks:\n${reasons.join('\n')}${more}\n${remedy}`,
+    'data/damaged-images',
+    `${damaged.length} of the images in ${folder} cannot be used, or their masks:\n${reasons.join('\n')}${more}\n${remedy}`,
     { details: { folder, damaged } },
   );
 }
@@ -47,13 +47,13 @@ function createSplit(examples: readonly ExampleKey[], sizes: Examined['sizes']):
   const key = (index: number): ExampleKey => {
     const example = examples[index];
     if (example) return example;
-    throw new DataError('data/no-picture', `There is no picture ${index}: this split has 0 to ${examples.length - 1}.`);
+    throw new DataError('data/no-image', `There is no image ${index}: this split has 0 to ${examples.length - 1}.`);
   };
   return {
     count: examples.length,
-    size: (index) => sizes.get(key(index).picture)!,
-    id: (index) => key(index).picture,
-    read: async (index) => readPicture(key(index)),
+    size: (index) => sizes.get(key(index).image)!,
+    id: (index) => key(index).image,
+    read: async (index) => readImage(key(index)),
     module: { url: new URL('./read-example.js', import.meta.url).href, key },
   };
 }
@@ -70,9 +70,9 @@ function createVoc(kind: Pick<MaskDataset, 'name' | 'description' | 'download'>,
       if (corrupt === 'refuse' && damaged.length > 0) refuse(folder, damaged);
       const ids = new Set(damaged.map(({ id }) => id));
       const whole = Object.entries(splits).map(([name, examples]) => {
-        const kept = examples.filter(({ picture }) => !ids.has(picture));
+        const kept = examples.filter(({ image }) => !ids.has(image));
         if (kept.length > 0) return [name, createSplit(kept, examined.sizes)] as const;
-        throw new DataError('data/empty-split', `The split '${name}' of ${folder} has no picture that can be used.`, {
+        throw new DataError('data/empty-split', `The split '${name}' of ${folder} has no image that can be used.`, {
           details: { folder, split: name, damaged },
         });
       });
@@ -83,7 +83,7 @@ function createVoc(kind: Pick<MaskDataset, 'name' | 'description' | 'download'>,
 
 /**
  * PASCAL VOC 2007 and 2012 (Everingham and others, 2010), and any data in that layout, with own classes in `classes.txt`.
- * `train.txt` is `train`; `test.txt`, or where there are no masks for that `val.txt`, is `test`. A picture's id is its path.
+ * `train.txt` is `train`; `test.txt`, or where there are no masks for that `val.txt`, is `test`. An image's id is its path.
  * Opening reads every header; what is damaged further in is found when it is read, or with `corrupt: 'skip'`, which decodes
  * everything once, when the data set is opened.
  */

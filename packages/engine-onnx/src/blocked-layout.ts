@@ -4,7 +4,7 @@ import { Block } from './block.js';
 import type { Executor } from './executor.js';
 
 /**
- * How many channels onnxruntime keeps side by side on this processor, 8 or 16, found by having it rearrange a picture; 1 where
+ * How many channels onnxruntime keeps side by side on this processor, 8 or 16, found by having it rearrange an image; 1 where
  * it has no such layout.
  */
 export async function findBlockSize(executor: Executor): Promise<number> {

@@ -11,7 +11,7 @@ const kernel = [3, 2] as const;
 const [top, left] = [1, 2];
 const linear = { biases: false, activation: 'none' } as const;
 
-/** Two convolutions of a picture of the given size, the means of blocks of places, and a dense layer on these. */
+/** Two convolutions of an image of the given size, the means of blocks of places, and a dense layer on these. */
 function network() {
   const graph = new GraphBuilder('net', { name: 'x', shape: [height, width, colors], dtype: 'float32' });
   const below = graph.conv2d(graph.input, { name: 'below', channels, kernel: 1, ...linear });
@@ -28,11 +28,11 @@ function network() {
   return { graph: graph.build(graph.reshape(logits, { name: 'logits', shape: [classes] }), ['out']), size };
 }
 
-// Large pictures have ways of their own to both gradients of a convolution.
+// Large images have ways of their own to both gradients of a convolution.
 it.each([
   ['one at a time', 1],
   ['together', 2 ** 30],
-])('gives the gradients that plain sums give, for large pictures, %s', async (_, piece) => {
+])('gives the gradients that plain sums give, for large images, %s', async (_, piece) => {
   const { graph, size } = network();
   const engine = createEngine(async () => executeHere(await import('onnxruntime-node')), {
     piece,

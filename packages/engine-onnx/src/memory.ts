@@ -7,7 +7,7 @@ import { roomOf, type StepPlan, type StepSegment, trainedBy, writeStepGraphs } f
 const runtimeBytes = { thread: 39 * 2 ** 20, graph: 1.3 * 2 ** 20 };
 
 /**
- * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: pictures in two layouts
+ * What onnxruntime's memory pool holds for a graph, in multiples of its largest value, as measured: images in two layouts
  * and padded, windows, and what the pool loses by growing in steps. On the way back of a convolution with more than one place
  * there are shifted copies, and on that of a pooling whose windows overlap the places of the largest elements, in multiples of
  * what it reads. A transposed convolution has columns, and what it makes of them in multiples of that.

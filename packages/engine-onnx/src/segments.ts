@@ -60,8 +60,8 @@ function levelsOf(nodes: readonly Node[], waiting: ReadonlySet<string>): Map<str
 }
 
 /**
- * Cuts a network where nodes have to wait, where pictures have become much smaller, and before dense layers, so that each
- * part can run with as many examples at once as is best for it: one large picture, whose values then stay in the processor's
+ * Cuts a network where nodes have to wait, where images have become much smaller, and before dense layers, so that each
+ * part can run with as many examples at once as is best for it: one large image, whose values then stay in the processor's
  * cache, but the whole batch where the weights are what is large.
  * @param nodes those of the graph that are needed
  * @param wanted those of them whose values are wanted

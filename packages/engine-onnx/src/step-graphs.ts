@@ -126,23 +126,23 @@ export function trainedBy(
 }
 
 /**
- * Writes the losses `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are pictures: the
+ * Writes the losses `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are images: the
  * result's, and the sum of the auxiliary ones where there are some.
  * @returns the gradient of them all by each of the logits
  */
 function writeLosses({ onnx, value }: GraphWriter, graph: Graph, logits: Shape, labelSmoothing: number) {
   const classes = logits.at(-1)!;
-  const isPicture = logits.length === 3;
+  const isImage = logits.length === 3;
   /** Logits as rows of one class each. */
   const rowsOf = (output: string): string => {
-    if (!isPicture) return value(output);
+    if (!isImage) return value(output);
     return onnx.add('Reshape', [
       onnx.add('Transpose', [value(output)], { perm: [0, 2, 3, 1] }),
       onnx.ints([-1, classes]),
     ]);
   };
   const fromRows = (rows: string): string => {
-    if (!isPicture) return rows;
+    if (!isImage) return rows;
     return onnx.add('Transpose', [onnx.add('Reshape', [rows, onnx.ints([-1, ...logits])])], { perm: [0, 3, 1, 2] });
   };
   const labels = onnx.add('Unsqueeze', [onnx.input(stepNames.labels, 'int32', ['N']), onnx.ints([1])]);

@@ -28,7 +28,7 @@ interface Losses {
   readonly auxiliary: Block<Float32Array>;
 }
 
-/** The mask of a dropout, laid out as the runtime has the value that it drops from: pictures with their channels first. */
+/** The mask of a dropout, laid out as the runtime has the value that it drops from: images with their channels first. */
 function maskOf({ keep, shape }: DropoutNode, seed: number, layer: number, first: number, count: number): Float32Array {
   const [size, channels] = [elementCount(shape), shape.at(-1)!];
   const mask = dropoutMask(keep, seed, layer, first, count, size);

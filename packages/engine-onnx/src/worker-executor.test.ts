@@ -54,16 +54,16 @@ it('leaves the calling thread free while a step runs, and refuses to read what t
   await session.close();
 });
 
-it('leaves the caller its pictures, in whatever array of bytes they are', async () => {
+it('leaves the caller its images, in whatever array of bytes they are', async () => {
   const graph = new GraphBuilder('net', { name: 'x', shape: [4, 4, 3], dtype: 'uint8' });
   const pixels = graph.mean(graph.normalize(graph.input, { mean: [0, 0, 0], scale: 1 }), { name: 'm' });
   const session = await onnxEngine.open(graph.build(graph.reshape(pixels, { name: 'r', shape: [3] }), []));
-  const picture = Buffer.from(Array.from({ length: 48 }, (_, i) => i % 3));
+  const image = Buffer.from(Array.from({ length: 48 }, (_, i) => i % 3));
   for (let time = 0; time < 2; time++) {
-    const values = await session.predict(picture, 1);
+    const values = await session.predict(image, 1);
     expect([...values.values()].map((value) => [...value])).toEqual([[0, 1, 2]]);
   }
-  expect(picture.length).toBe(48);
+  expect(image.length).toBe(48);
   await session.close();
 });
 

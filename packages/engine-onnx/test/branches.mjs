@@ -2,7 +2,7 @@ import { GraphBuilder } from '@graftjs/core';
 
 /** A network of branches side by side and overlapping poolings, normalized by the batch: the beginning of GoogLeNet. */
 export function buildBranches({ size, classes }) {
-  const graph = new GraphBuilder('branches', { name: 'pictures', shape: [size, size, 3], dtype: 'uint8' });
+  const graph = new GraphBuilder('branches', { name: 'images', shape: [size, size, 3], dtype: 'uint8' });
   const conv = (x, name, channels, kernel, strides = 1) =>
     graph.conv2d(x, { name, channels, kernel, strides, batchNorm: {} });
   const pool = (x, name, strides) => graph.maxPool(x, { name, kernel: 3, strides, padding: 'SAME' });

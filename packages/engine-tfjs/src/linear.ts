@@ -1,7 +1,7 @@
 import type { Padding, Pair, Shape } from '@graftjs/core';
 import type { Tensor, Tensor4D, Tfjs } from './tfjs.js';
 
-/** Moves the elements of pictures `[N, height, width, channels]`. */
+/** Moves the elements of images `[N, height, width, channels]`. */
 export interface Linear {
   forward(x: Tensor): Tensor;
   /** The adjoint, which a gradient goes through on its way back. */
@@ -16,7 +16,7 @@ export function inTurn(steps: readonly Linear[]): Linear {
   };
 }
 
-/** Rows and columns of `value` around a picture of a height and width. */
+/** Rows and columns of `value` around an image of a height and width. */
 export function padding(tf: Tfjs, sizes: Padding, [height, width]: Shape, value = 0): Linear {
   const [top, bottom, left, right] = sizes;
   return {
@@ -28,14 +28,14 @@ export function padding(tf: Tfjs, sizes: Padding, [height, width]: Shape, value 
   };
 }
 
-/** A picture of a height and width without its outer rows and columns. */
+/** An image of a height and width without its outer rows and columns. */
 export function cropping(tf: Tfjs, margins: Padding, [height, width]: Shape): Linear {
   const [top, bottom, left, right] = margins;
   const { forward, backward } = padding(tf, margins, [height! - top - bottom, width! - left - right]);
   return { forward: backward, backward: forward };
 }
 
-/** Puts the places of every `blocks`-th row and column into a picture of their own, of the padded picture. */
+/** Puts the places of every `blocks`-th row and column into an image of their own, of the padded image. */
 export function toBlocks(tf: Tfjs, blocks: Pair, [top, bottom, left, right]: Padding): Linear {
   const around: [number, number][] = [[top, bottom], [left, right]]; // biome-ignore format: a table
   return {
@@ -61,7 +61,7 @@ function spread(tf: Tfjs, x: Tensor, axis: number, zeros: number): Tensor {
 }
 
 /**
- * From the place `first` on every so many rows and columns, as many as `size` says, of a picture of a height and width: what lies
+ * From the place `first` on every so many rows and columns, as many as `size` says, of an image of a height and width: what lies
  * below one place of all windows.
  */
 export function sampling(tf: Tfjs, first: Pair, strides: Pair, size: Pair, [height, width]: Shape): Linear {

@@ -11,7 +11,7 @@ export interface Losses {
 }
 
 /**
- * `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are pictures: of the result and of
+ * `sum(weights * cross entropy)` of the smoothed labels, those of each pixel where the logits are images: of the result and of
  * the auxiliary ones.
  */
 export function lossesOf(

@@ -17,7 +17,7 @@ interface Convolution {
   byWeights(x: Tensor, dy: Tensor): Tensor;
 }
 
-/** Without dilation. `shape` is that of a picture, `kernel` that of the weights. */
+/** Without dilation. `shape` is that of an image, `kernel` that of the weights. */
 interface Geometry {
   readonly shape: Shape;
   readonly kernel: Shape;
@@ -30,7 +30,7 @@ const withFilterGradient: ReadonlySet<string> = new Set(['tensorflow', 'webgl'])
 
 const isUnpadded = ({ padding }: Conv2dNode): boolean => padding.every((size) => size === 0);
 
-/** One product of matrices: of each place by itself, or of all places of a picture. */
+/** One product of matrices: of each place by itself, or of all places of an image. */
 function matrixProduct(tf: Tfjs, { kernel, shape }: Geometry, output: Shape): Convolution {
   const rows = kernel[0]! * kernel[1]! * kernel[2]!;
   const matrix = (values: Tensor, columns: number) => tf.reshape(values, [-1, columns]);
@@ -43,7 +43,7 @@ function matrixProduct(tf: Tfjs, { kernel, shape }: Geometry, output: Shape): Co
   };
 }
 
-/** The pictures below each place of the kernel, and where the gradient of each belongs. */
+/** The images below each place of the kernel, and where the gradient of each belongs. */
 function below(tf: Tfjs, { kernel, strides, shape }: Geometry, dy: Tensor): Linear[] {
   const size = [dy.shape[1]!, dy.shape[2]!] as const;
   return [...placesOf([kernel[0]!, kernel[1]!])].map((place) => sampling(tf, place, strides, size, shape));
@@ -131,7 +131,7 @@ function grouped(tf: Tfjs, groups: number, one: Convolution): Convolution {
   };
 }
 
-/** A convolution between what is done to the pictures before and after. */
+/** A convolution between what is done to the images before and after. */
 function between(before: readonly Linear[], convolution: Convolution, after: readonly Linear[]): Convolution {
   const [first, last] = [inTurn(before), inTurn(after)];
   return {
@@ -215,7 +215,7 @@ export const conv2d: Lowering<Conv2dNode> = {
   },
 };
 
-/** The convolution whose gradient by its input a transposed one is, of pictures as large as those that the latter gives. */
+/** The convolution whose gradient by its input a transposed one is, of images as large as those that the latter gives. */
 function transposedOf(tf: Tfjs, node: Conv2dTransposeNode, shape: Shape, weights: Shape): Convolution {
   const { name, strides, padding: sizes } = node;
   const others = { inputs: [], weights: node.weights, groups: 1, dilations: [1, 1] } as const;

@@ -20,7 +20,7 @@ const windowsOf = ({ kernel, strides }: MaxPoolNode | AvgPoolNode, pad: 'same' |
   pad,
 });
 
-/** What is done to pictures before a max pooling, and its windows on them. */
+/** What is done to images before a max pooling, and its windows on them. */
 function largestOf(tf: Tfjs, node: MaxPoolNode, shape: Shape) {
   const same = resolvePadding('SAME', shape, node.kernel, node.strides, [1, 1]);
   const isSame = givesToFirst.has(tf.getBackend()) && same.every((size, side) => size === node.padding[side]);
@@ -30,7 +30,7 @@ function largestOf(tf: Tfjs, node: MaxPoolNode, shape: Shape) {
   };
 }
 
-/** The gradient of max pooling over padded pictures, place by place of the windows. */
+/** The gradient of max pooling over padded images, place by place of the windows. */
 function toFirstOfLargest(tf: Tfjs, { kernel, strides }: MaxPoolNode, x: Tensor, y: Tensor, dy: Tensor): Tensor {
   const size = [y.shape[1]!, y.shape[2]!] as const;
   let rest = dy;
@@ -43,7 +43,7 @@ function toFirstOfLargest(tf: Tfjs, { kernel, strides }: MaxPoolNode, x: Tensor,
   return tf.addN(parts);
 }
 
-/** For windows along one axis, what their mean is multiplied by so that the zeros around a picture do not count. */
+/** For windows along one axis, what their mean is multiplied by so that the zeros around an image do not count. */
 function sharesAlong(windows: number, size: number, kernel: number, stride: number, before: number): number[] {
   return Array.from({ length: windows }, (_, index) => {
     const from = index * stride - before;
@@ -52,7 +52,7 @@ function sharesAlong(windows: number, size: number, kernel: number, stride: numb
 }
 
 /**
- * What is done to pictures before an average pooling, and to the means. TensorFlow.js's own padding has another gradient on
+ * What is done to images before an average pooling, and to the means. TensorFlow.js's own padding has another gradient on
  * some backends, which counts the zeros.
  */
 function meansOf(tf: Tfjs, node: AvgPoolNode, shape: Shape): { before: Linear; weigh(means: Tensor): Tensor } {

@@ -11,7 +11,7 @@ interface Overhead {
   /** Itself, in bytes. */
   readonly runtime: number;
   /**
-   * An operation for its time, in multiples of its largest value: padded pictures, windows, the parts of a gradient, and what the
+   * An operation for its time, in multiples of its largest value: padded images, windows, the parts of a gradient, and what the
    * pool of memory loses.
    */
   readonly forward: number;

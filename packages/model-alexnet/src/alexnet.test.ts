@@ -41,7 +41,7 @@ describe('the networks are those of their papers and libraries', () => {
   });
 });
 
-it('a picture too small is refused with the smallest that fits', () => {
+it('an image too small is refused with the smallest that fits', () => {
   expect(() => named('alexnet_v2').build({ size: 66 })).toThrow(GraftError);
   expect(() => named('alexnet_v2').build({ size: 66 })).toThrow(/at least 67 pixels, and 66 came/);
 });

@@ -31,7 +31,7 @@ interface Layer {
 /** One of the networks that are called AlexNet: the five convolutions, and how the dense layers start. */
 interface Version {
   readonly description: string;
-  /** Of the pictures. */
+  /** Of the images. */
   readonly size: number;
   readonly initializers: { readonly convolution: Initializer; readonly dense: Initializer };
   readonly layers: readonly [Layer, Layer, Layer, Layer, Layer];
@@ -87,19 +87,19 @@ const versions: Readonly<Record<string, Version>> = {
 /** Section 3.3 of the paper of 2012: five neighbouring channels. */
 const lrn = { depthRadius: 2, bias: 2, alpha: 1e-4, beta: 0.75 };
 
-/** The mean of ImageNet's training pictures, RGB, as Slim subtracts it. */
+/** The mean of ImageNet's training images, RGB, as Slim subtracts it. */
 const mean = [123.68, 116.78, 103.94];
 
 const heads: Readonly<Record<string, readonly string[]>> = { slim: ['fc8'] };
 
-/** Below it nothing is left of a picture after the third pooling. */
+/** Below it nothing is left of an image after the third pooling. */
 const smallest = 67;
 
 function build(name: string, version: Version, options: BackboneOptions): Graph {
   const { classes = 1000, size = version.size, width = 1, dropout = 0.5 } = options;
   const scopes = pick(`head of ${name}`, options.head ?? 'slim', heads);
   if (size < smallest)
-    throw new UsageError('usage/size', `${name} takes pictures of at least ${smallest} pixels, and ${size} came.`);
+    throw new UsageError('usage/size', `${name} takes images of at least ${smallest} pixels, and ${size} came.`);
   if (options.outputStride !== undefined) {
     throw new UsageError('usage/output-stride', `${name} has no other output stride than its own, 32; leave it out.`);
   }
@@ -136,7 +136,7 @@ function build(name: string, version: Version, options: BackboneOptions): Graph 
 /**
  * The networks of Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks" (2012), and
  * of Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014), by the names of TF-Slim's
- * `nets/alexnet.py`, for pictures of any size from 67 up; fc6's kernel is as large as what pool5 gives.
+ * `nets/alexnet.py`, for images of any size from 67 up; fc6's kernel is as large as what pool5 gives.
  */
 export const alexnetBackbones: readonly Backbone[] = Object.entries(versions).map(([name, version]) => ({
   name,

@@ -26,7 +26,7 @@ export function torchvisionNames(network: string): NameMap {
   return {
     source: 'torchvision',
     tensors,
-    // `torchvision.transforms.Normalize` as its weights want it, of pictures from 0 to 1.
+    // `torchvision.transforms.Normalize` as its weights want it, of images from 0 to 1.
     input: {
       channels: 'RGB',
       mean: [255 * 0.485, 255 * 0.456, 255 * 0.406],

@@ -1,10 +1,10 @@
 """Writes fixtures/foreign_networks.json: what torchvision calls the tensors of its AlexNet, and what a narrow one makes of two
-pictures.
+images.
 
     pip install torch torchvision numpy
     python tools/write_foreign_networks.py
 
-Weights and pictures are those of foreign_networks.py in core/tools.
+Weights and images are those of foreign_networks.py in core/tools.
 """
 
 import os
@@ -16,7 +16,7 @@ import torchvision
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "..", "core", "tools"))
 
-from foreign_networks import pictures, torch_network, torch_shapes, write
+from foreign_networks import images, torch_network, torch_shapes, write
 
 CLASSES = 20
 SIZE = 224
@@ -33,7 +33,7 @@ def torchvision_network():
             elif isinstance(layer, torch.nn.Linear):
                 outputs = CLASSES if layer.out_features == CLASSES else layer.out_features // 4
                 layers[index] = torch.nn.Linear(layer.in_features // 4, outputs)
-    return torch_network(model, (pictures(SIZE) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])
+    return torch_network(model, (images(SIZE) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])
 
 
 with torch.device("meta"):

@@ -23,7 +23,7 @@ function mixed(
   };
 }
 
-/** Three branches that halve the picture. */
+/** Three branches that halve the image. */
 function halving(
   name: string,
   [first, second]: readonly [readonly [number, number], readonly [number, number]],

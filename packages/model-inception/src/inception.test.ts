@@ -8,7 +8,7 @@ const named = (name: string) => inceptionBackbones.find((backbone) => backbone.n
 
 for (const backbone of inceptionBackbones) {
   describe(backbone.name, () => {
-    // An auxiliary layer is named by what the size of the pictures leaves for it: foreign names are of the network's own size.
+    // An auxiliary layer is named by what the size of the images leaves for it: foreign names are of the network's own size.
     for (const { name, run } of backboneContract(backbone, { width: 0.25 })) it(name, run);
   });
 }
@@ -55,14 +55,14 @@ describe('the auxiliary layers of version 3', () => {
     [224, [3, 3, 128, 768]],
     [299, [5, 5, 128, 768]],
     [400, [5, 5, 128, 768]],
-  ])('of pictures of %i pixels have a window of what these leave, named by it', (size, shape) => {
+  ])('of images of %i pixels have a window of what these leave, named by it', (size, shape) => {
     const { variables } = named('inception_v3').build({ size });
     const name = `InceptionV3/AuxLogits/Conv2d_2a_${shape[0]}x${shape[1]}/weights`;
     expect(variables.find((variable) => variable.name === name)?.shape).toEqual(shape);
   });
 });
 
-it('a picture too small is refused with the smallest that fits', () => {
+it('an image too small is refused with the smallest that fits', () => {
   expect(() => named('inception_v3').build({ size: 74 })).toThrow(GraftError);
   expect(() => named('inception_v3').build({ size: 74 })).toThrow(/at least 75 pixels, and 74 came/);
 });

@@ -22,7 +22,7 @@ interface Network {
   readonly scope: string;
   readonly classes: number;
   readonly size: number;
-  /** The smallest picture of which something is left. */
+  /** The smallest image of which something is left. */
   readonly smallest: number;
   readonly batchNorm: BatchNormOptions;
   /** @param scaled channels at the network's width */
@@ -91,7 +91,7 @@ const networks: Readonly<Record<string, Network>> = {
   },
 };
 
-/** The auxiliary layers' logits. TF-Slim names one of them by its kernel, which is smaller for small pictures. */
+/** The auxiliary layers' logits. TF-Slim names one of them by its kernel, which is smaller for small images. */
 function addAuxiliary(graph: GraphBuilder, x: Value, classes: number, scaling: Scaling): Value {
   const scope = 'AuxLogits';
   const window = Math.min(x.shape[0]!, x.shape[1]!, 5);
@@ -112,17 +112,17 @@ function build(name: string, network: Network, options: BackboneOptions): Graph 
   const { classes = network.classes, size = network.size, width = 1, dropout = 0.2 } = options;
   pick(`head of ${name}`, options.head ?? 'slim', Object.fromEntries(heads.map((head) => [head, head])));
   const { smallest, batchNorm, head } = network;
-  const { pictureSize = [size, size] } = options;
-  const received = Math.min(...pictureSize);
+  const { imageSize = [size, size] } = options;
+  const received = Math.min(...imageSize);
   if (received < smallest)
-    throw new UsageError('usage/size', `${name} takes pictures of at least ${smallest} pixels, and ${received} came.`);
+    throw new UsageError('usage/size', `${name} takes images of at least ${smallest} pixels, and ${received} came.`);
   if (options.outputStride !== undefined) {
     throw new UsageError('usage/output-stride', `${name} has no other output stride than its own, 32; leave it out.`);
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
   const scaling = { scaled, batchNorm };
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' }, network.scope);
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...imageSize, 3], dtype: 'uint8' }, network.scope);
   // From -1 to 1.
   let net = graph.normalize(graph.input, { mean: [127.5, 127.5, 127.5], scale: 1 / 127.5 });
   let branchesOff = net;
@@ -138,7 +138,7 @@ function build(name: string, network: Network, options: BackboneOptions): Graph 
     auxiliary.push({ output, weight: network.auxiliary.weight });
   }
 
-  // TF-Slim's window is all of a picture of the network's own size; the mean is that of any size.
+  // TF-Slim's window is all of an image of the network's own size; the mean is that of any size.
   net = graph.mean(net, { name: `Logits/${head.pool}` });
   net = graph.dropout(net, { name: `Logits/${head.dropout}`, keep: 1 - dropout });
   graph.endPoint('PreLogits', net);
@@ -152,7 +152,7 @@ function build(name: string, network: Network, options: BackboneOptions): Graph 
 /**
  * The networks of Szegedy and others, "Going Deeper with Convolutions" (2014), Ioffe and Szegedy, "Batch Normalization" (2015),
  * and Szegedy and others, "Rethinking the Inception Architecture for Computer Vision" (2015), as TF-Slim's `nets/inception_v1.py`,
- * `inception_v2.py` and `inception_v3.py` have them, for pictures of any size, from 75 up for version 3.
+ * `inception_v2.py` and `inception_v3.py` have them, for images of any size, from 75 up for version 3.
  */
 export const inceptionBackbones: readonly Backbone[] = Object.entries(networks).map(([name, network]) => ({
   name,

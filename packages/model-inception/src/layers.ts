@@ -17,7 +17,7 @@ export interface Convolution {
 
 export interface Pooling {
   readonly name: string;
-  /** `counting` takes the mean with the zeros that lie around the picture. */
+  /** `counting` takes the mean with the zeros that lie around the image. */
   readonly pool: 'max' | 'average' | 'counting';
   readonly kernel: number;
   /** Default 1. */

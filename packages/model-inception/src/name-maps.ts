@@ -2,7 +2,7 @@ import type { ForeignInput, ForeignTensor, NameMap } from '@graftjs/core';
 import { inceptionV3 } from './inception-v3.js';
 import { convolutionsOf, type Place } from './layers.js';
 
-/** Pictures from -1 to 1, as torchvision's network makes them itself of what it is fed (`transform_input`). */
+/** Images from -1 to 1, as torchvision's network makes them itself of what it is fed (`transform_input`). */
 const input: ForeignInput = { channels: 'RGB', mean: [127.5, 127.5, 127.5], deviation: [127.5, 127.5, 127.5] };
 
 type Tensors = Record<string, ForeignTensor>;

@@ -15,7 +15,7 @@ it('has TensorFlow’s loss with 0.4 of the auxiliary one, its upper gradients a
 
   const { loss, auxiliaryLoss } = await session.accumulate(batch);
   const [crossEntropy, total] = oracle.losses.values[0]!;
-  // One place of each of 8 pictures is all that the upper layers are normalized by.
+  // One place of each of 8 images is all that the upper layers are normalized by.
   expect(Math.abs(loss / crossEntropy - 1)).toBeLessThan(1e-4);
   expect(Math.abs((loss + auxiliaryLoss + session.decayLoss()) / total - 1)).toBeLessThan(1e-4);
   for (const [name, recorded] of Object.entries(oracle.gradients_of_total_loss))

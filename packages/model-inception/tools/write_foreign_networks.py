@@ -1,10 +1,10 @@
 """Writes fixtures/foreign_networks.json: what torchvision (as timm) and Keras call the tensors of their Inception v3, and what a
-narrow one of torchvision and of Keras makes of two pictures.
+narrow one of torchvision and of Keras makes of two images.
 
     pip install torch torchvision timm keras numpy
     python tools/write_foreign_networks.py
 
-Weights and pictures are those of foreign_networks.py in core/tools.
+Weights and images are those of foreign_networks.py in core/tools.
 """
 
 import os
@@ -21,7 +21,7 @@ from torchvision.models import inception
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "..", "core", "tools"))
 
-from foreign_networks import keras_shapes, pictures, quarter_keras_network, torch_network, torch_shapes, write
+from foreign_networks import keras_shapes, images, quarter_keras_network, torch_network, torch_shapes, write
 
 CLASSES = 20
 SIZE = 299
@@ -47,13 +47,13 @@ def torchvision_network():
     blocks = [QuarterConv, *(quarter(getattr(inception, name)) for name in blocks), QuarterAux]
     model = inception.Inception3(num_classes=CLASSES, inception_blocks=blocks, init_weights=False)
     model.fc = torch.nn.Linear(2048 // 4, CLASSES)
-    return torch_network(model, pictures(SIZE) / 127.5 - 1)
+    return torch_network(model, images(SIZE) / 127.5 - 1)
 
 
 def keras_network():
     keras.utils.clear_session()
     preprocess = keras.applications.inception_v3.preprocess_input
-    return quarter_keras_network(keras.applications.InceptionV3, preprocess(pictures(SIZE)), classes=CLASSES)
+    return quarter_keras_network(keras.applications.InceptionV3, preprocess(images(SIZE)), classes=CLASSES)
 
 
 def shapes():

@@ -21,7 +21,7 @@ interface Source {
 const unitOf = (block: number, place: number, { preactivates }: Network) =>
   `block${block}/unit_${place}/bottleneck_v${preactivates ? 2 : 1}`;
 
-/** `torchvision.transforms.Normalize` as ImageNet's weights want it, of pictures from 0 to 1. */
+/** `torchvision.transforms.Normalize` as ImageNet's weights want it, of images from 0 to 1. */
 const normalized: ForeignInput = {
   channels: 'RGB',
   mean: [255 * 0.485, 255 * 0.456, 255 * 0.406],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { GraftError, type Graph, summarize } from '@graftjs/core';
-import { backboneContract, checkClose, checkGraph, formulaPicture, formulaVariable } from '@graftjs/core/testing';
+import { backboneContract, checkClose, checkGraph, formulaImage, formulaVariable } from '@graftjs/core/testing';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { describe, expect, it } from 'vitest';
 import { resnetBackbones } from './index.js';
@@ -50,7 +50,7 @@ describe('the networks are Slim’s', () => {
   });
 });
 
-describe('versions differ in what halves the picture', () => {
+describe('versions differ in what halves the image', () => {
   it.each([
     ['resnet_v1_50', ['block1/unit_3/conv2', 'block2/unit_4/conv2', 'block3/unit_6/conv2']],
     ['resnet_original_50', ['block2/unit_1/conv1', 'block3/unit_1/conv1', 'block4/unit_1/conv1']],
@@ -68,12 +68,12 @@ describe('versions differ in what halves the picture', () => {
   });
 });
 
-/** What the last block gives for one picture, `[height, width, channels]`. */
+/** What the last block gives for one image, `[height, width, channels]`. */
 async function features(graph: Graph, size: number): Promise<Float32Array> {
   const session = await onnxEngine.open(graph);
   for (const { name, shape } of graph.variables) session.write(name, formulaVariable(name, shape));
   const point = `${graph.name}/block4`;
-  const result = await session.predict(formulaPicture('picture', size, size), 1, [point]);
+  const result = await session.predict(formulaImage('image', size, size), 1, [point]);
   await session.close();
   return result.get(point)!;
 }

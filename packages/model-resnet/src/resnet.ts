@@ -26,7 +26,7 @@ const depths: Readonly<Record<string, readonly number[]>> = {
 const blockChannels = [64, 128, 256, 512];
 
 const normalizations: Readonly<Record<Version['preprocessing'], Normalization>> = {
-  /** The mean of ImageNet's training pictures, RGB, as Slim subtracts it. */
+  /** The mean of ImageNet's training images, RGB, as Slim subtracts it. */
   vgg: { mean: [123.68, 116.78, 103.94], deviation: [1, 1, 1] },
   /** From -1 to 1. */
   inception: { mean: [127.5, 127.5, 127.5], deviation: [127.5, 127.5, 127.5] },
@@ -34,7 +34,7 @@ const normalizations: Readonly<Record<Version['preprocessing'], Normalization>> 
 
 const initializer = { kind: 'he-normal' } as const;
 
-/** How a unit changes the size of its picture, and how far apart it reads its places. */
+/** How a unit changes the size of its image, and how far apart it reads its places. */
 interface UnitOptions {
   readonly channels: number;
   readonly stride: number;
@@ -112,7 +112,7 @@ function preactivatedUnit(
 
 const unitName = ({ preactivates }: Version): string => (preactivates ? 'bottleneck_v2' : 'bottleneck_v1');
 
-/** Where a block ends with a unit that halves its picture, the unit before has the last features of their size. */
+/** Where a block ends with a unit that halves its image, the unit before has the last features of their size. */
 function levelsOf(name: string, units: readonly number[], version: Version): FeatureLevel[] {
   return units.map((count, index) => {
     const isLast = index === units.length - 1;
@@ -127,7 +127,7 @@ const heads: Readonly<Record<string, readonly string[]>> = { slim: ['logits'] };
 
 function build(name: string, units: readonly number[], version: Version, options: BackboneOptions): Graph {
   const { classes = version.classes, size = version.size, width = 1, dropout = 0, outputStride = 32 } = options;
-  const { pictureSize = [size, size] } = options;
+  const { imageSize = [size, size] } = options;
   const scopes = pick(`head of ${name}`, options.head ?? 'slim', heads);
   if (![4, 8, 16, 32].includes(outputStride)) {
     throw new UsageError(
@@ -139,7 +139,7 @@ function build(name: string, units: readonly number[], version: Version, options
   const { preactivates, batchNorm, halvingLayer } = version;
   const addUnit = preactivates ? preactivatedUnit : unit;
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' });
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...imageSize, 3], dtype: 'uint8' });
   const { mean, deviation } = normalizations[version.preprocessing];
   let net = graph.normalize(graph.input, { mean, scale: deviation.map((value) => 1 / value) });
   net = convolution(graph, net, {
@@ -154,7 +154,7 @@ function build(name: string, units: readonly number[], version: Version, options
   net = graph.maxPool(net, { name: 'pool1', kernel: 3, padding: version.poolPadding });
 
   let reached = 4;
-  // Where the picture is not halved any more, the places that are read stand further apart instead.
+  // Where the image is not halved any more, the places that are read stand further apart instead.
   let dilation = 1;
   for (const [index, count] of units.entries()) {
     const block = `block${index + 1}`;
@@ -191,7 +191,7 @@ function build(name: string, units: readonly number[], version: Version, options
 
 /**
  * The networks of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015) and "Identity Mappings in Deep
- * Residual Networks" (2016), with the names of TF-Slim's `nets/resnet_v1.py` and `nets/resnet_v2.py`, for pictures of any size.
+ * Residual Networks" (2016), with the names of TF-Slim's `nets/resnet_v1.py` and `nets/resnet_v2.py`, for images of any size.
  */
 export const resnetBackbones: readonly Backbone[] = Object.entries(versions).flatMap(([version, row]) =>
   Object.entries(depths).map(([depth, units]): Backbone => {

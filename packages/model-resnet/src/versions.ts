@@ -6,12 +6,12 @@ export interface Version {
   readonly what: string;
   /** Whether normalization and rectifier come before each convolution, and once more before the head: version 2. */
   readonly preactivates: boolean;
-  /** Where a block halves its picture. */
+  /** Where a block halves its image. */
   readonly halvingUnit: 'first' | 'last';
   /** The 1x1 convolution before the 3x3 one, or that. */
   readonly halvingLayer: 'conv1' | 'conv2';
   readonly poolPadding: PaddingRule;
-  /** Whether the first pooling sees zeros around its picture. */
+  /** Whether the first pooling sees zeros around its image. */
   readonly poolsOverZeros?: true;
   readonly batchNorm: BatchNormOptions;
   /** Of the published weights. */
@@ -84,7 +84,7 @@ export const versions: Readonly<Record<string, Version>> = {
     ...slim,
   },
   resnet_v2_keras: {
-    what: 'version 2 as in Keras, whose first pooling sees zeros around the picture',
+    what: 'version 2 as in Keras, whose first pooling sees zeros around the image',
     preactivates: true,
     halvingUnit: 'last',
     halvingLayer: 'conv2',

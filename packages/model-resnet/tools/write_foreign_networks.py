@@ -1,10 +1,10 @@
 """Writes fixtures/foreign_networks.json: what torchvision, timm and Keras call the tensors of their ResNets, and what a small
-one of 50 layers of each makes of two pictures.
+one of 50 layers of each makes of two images.
 
     pip install torch torchvision timm keras numpy
     python tools/write_foreign_networks.py
 
-Weights and pictures are those of foreign_networks.py in core/tools.
+Weights and images are those of foreign_networks.py in core/tools.
 """
 
 import os
@@ -21,7 +21,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "..", "core", "tools"))
 
-from foreign_networks import keras_shapes, pictures, quarter_keras_network, torch_network, torch_shapes, write
+from foreign_networks import keras_shapes, images, quarter_keras_network, torch_network, torch_shapes, write
 
 CLASSES = 20
 SIZE = 64
@@ -37,11 +37,11 @@ def torchvision_network():
         layer = model._make_layer(Bottleneck, 16 * 2**index, units, stride=1 if index == 0 else 2)
         setattr(model, f"layer{index + 1}", layer)
     model.fc = torch.nn.Linear(512, CLASSES)
-    return torch_network(model, (pictures(SIZE) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])
+    return torch_network(model, (images(SIZE) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225])
 
 
 def keras_network(build, preprocess):
-    return quarter_keras_network(build, preprocess(pictures(SIZE)), input_shape=(SIZE, SIZE, 3), classes=CLASSES)
+    return quarter_keras_network(build, preprocess(images(SIZE)), input_shape=(SIZE, SIZE, 3), classes=CLASSES)
 
 
 applications = keras.applications

@@ -34,7 +34,7 @@ it.each(cases)(
   },
 );
 
-/** What tensorflowjs_converter makes of them: shape by name, for pictures of 32 pixels. */
+/** What tensorflowjs_converter makes of them: shape by name, for images of 32 pixels. */
 const graphModels: Readonly<Record<string, Shapes>> = JSON.parse(
   readFileSync(new URL('../fixtures/graph_models.json', import.meta.url), 'utf8'),
 );

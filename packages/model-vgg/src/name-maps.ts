@@ -42,7 +42,7 @@ interface Source {
   readonly dense: { readonly fc6: ForeignLayer; readonly fc7: ForeignLayer; readonly fc8: ForeignLayer };
 }
 
-/** `torchvision.transforms.Normalize` as ImageNet's weights want it, of pictures from 0 to 1. */
+/** `torchvision.transforms.Normalize` as ImageNet's weights want it, of images from 0 to 1. */
 const normalized: ForeignInput = {
   channels: 'RGB',
   mean: [255 * 0.485, 255 * 0.456, 255 * 0.406],

@@ -62,7 +62,7 @@ describe('other sizes', () => {
     expect(shapeOf({ head: 'pooled', classes: 10 }, 'logits')).toEqual([1, 1, 512, 10]);
     expect(shapeOf({ head: 'pooled' }, 'fc6')).toBeUndefined();
   });
-  it('a picture too small is refused with the smallest that fits', () => {
+  it('an image too small is refused with the smallest that fits', () => {
     expect(() => named('vgg_16').build({ size: 31 })).toThrow(GraftError);
     expect(() => named('vgg_16').build({ size: 31 })).toThrow(/at least 32, and 31 came/);
   });

@@ -91,7 +91,7 @@ const configurations: Readonly<
 /** Channels of each stage. */
 const stageChannels = [64, 128, 256, 512, 512];
 
-/** The mean of ImageNet's training pictures, RGB, as Slim subtracts it. */
+/** The mean of ImageNet's training images, RGB, as Slim subtracts it. */
 const mean = [123.68, 116.78, 103.94];
 
 /** AlexNet's constants (section 3.3 of its paper), which VGG's paper takes over: five neighbouring channels. */
@@ -117,7 +117,7 @@ const heads: Readonly<Record<string, Head>> = {
       return graph.reshape(net, { name: 'fc8/squeezed', shape: [classes] });
     },
   },
-  /** The mean of pool5 and one dense layer: small, and for pictures of any size. */
+  /** The mean of pool5 and one dense layer: small, and for images of any size. */
   pooled: {
     scopes: ['logits'],
     build(graph, features, { classes, dropout }) {
@@ -130,12 +130,12 @@ const heads: Readonly<Record<string, Head>> = {
 };
 
 function build(name: string, options: BackboneOptions): Graph {
-  const { classes = 1000, size = 224, pictureSize = [size, size], width = 1, dropout = 0.5 } = options;
+  const { classes = 1000, size = 224, imageSize = [size, size], width = 1, dropout = 0.5 } = options;
   const { scopes, build: addHead } = pick(`head of ${name}`, options.head ?? 'slim', heads);
-  if (Math.min(...pictureSize) < 32) {
+  if (Math.min(...imageSize) < 32) {
     throw new UsageError(
       'usage/size',
-      `${name} halves a picture five times: the size is at least 32, and ${Math.min(...pictureSize)} came.`,
+      `${name} halves an image five times: the size is at least 32, and ${Math.min(...imageSize)} came.`,
     );
   }
   if (options.outputStride !== undefined) {
@@ -143,7 +143,7 @@ function build(name: string, options: BackboneOptions): Graph {
   }
   const scaled = (channels: number) => Math.max(1, Math.round(channels * width));
 
-  const graph = new GraphBuilder(name, { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' });
+  const graph = new GraphBuilder(name, { name: 'images', shape: [...imageSize, 3], dtype: 'uint8' });
   let net = graph.normalize(graph.input, { mean, scale: 1 });
   for (const [index, layers] of configurations[name]!.stages.entries()) {
     const stage = index + 1;
@@ -160,7 +160,7 @@ function build(name: string, options: BackboneOptions): Graph {
 
 /**
  * The networks of Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (2014),
- * as TF-Slim's `nets/vgg.py` has them. Pictures of any size from 32 up; fc6's kernel is size / 32, rounded down.
+ * as TF-Slim's `nets/vgg.py` has them. Images of any size from 32 up; fc6's kernel is size / 32, rounded down.
  */
 export const vggBackbones: readonly Backbone[] = Object.entries(configurations).map(
   ([name, { letter, stages, sources = [] }]) => ({

@@ -1,10 +1,10 @@
 """Writes fixtures/foreign_networks.json: what torchvision, timm and Keras call the tensors of their VGGs, and what a small
-VGG-16 of each makes of two pictures.
+VGG-16 of each makes of two images.
 
     pip install torch torchvision timm keras numpy
     python tools/write_foreign_networks.py
 
-Weights and pictures are those of foreign_networks.py in core/tools.
+Weights and images are those of foreign_networks.py in core/tools.
 """
 
 import os
@@ -23,7 +23,7 @@ import torchvision.models.vgg
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "..", "core", "tools"))
 
-from foreign_networks import fill_torch, keras_shapes, pictures, quarter_keras_network, torch_logits, torch_shapes, write
+from foreign_networks import fill_torch, keras_shapes, images, quarter_keras_network, torch_logits, torch_shapes, write
 
 CLASSES = 20
 SIZE = 224
@@ -36,8 +36,8 @@ def torch_network(model):
     return {
         "shapes": torch_shapes(model),
         # The library's own preprocessing, and one with Slim's mean instead.
-        "logits": torch_logits(model, (pictures(SIZE) / 255 - MEAN) / DEVIATION),
-        "logitsWithSlimMean": torch_logits(model, (pictures(SIZE) - SLIM_MEAN) / 255 / DEVIATION),
+        "logits": torch_logits(model, (images(SIZE) / 255 - MEAN) / DEVIATION),
+        "logitsWithSlimMean": torch_logits(model, (images(SIZE) - SLIM_MEAN) / 255 / DEVIATION),
     }
 
 
@@ -63,7 +63,7 @@ def timm_network():
 
 
 def keras_network():
-    inputs = keras.applications.vgg16.preprocess_input(pictures(SIZE))
+    inputs = keras.applications.vgg16.preprocess_input(images(SIZE))
     return quarter_keras_network(keras.applications.VGG16, inputs, classes=CLASSES)
 
 

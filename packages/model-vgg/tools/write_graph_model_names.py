@@ -1,5 +1,5 @@
 """Writes fixtures/graph_models.json: what tensorflowjs_converter calls the weights of keras.applications' networks, and their
-shapes, for pictures of 32 pixels.
+shapes, for images of 32 pixels.
 
     pip install tensorflow==2.15.1 tensorflowjs==4.22.0
     python tools/write_graph_model_names.py

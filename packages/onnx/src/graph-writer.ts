@@ -111,7 +111,7 @@ export class GraphWriter implements LoweringContext {
     return this.#values.get(name)!;
   }
 
-  /** A value that is computed elsewhere. Pictures that the graph is fed come as NHWC. */
+  /** A value that is computed elsewhere. Images that the graph is fed come as NHWC. */
   #take(name: string): string {
     const { input } = this.#graph;
     this.taken.add(name);

@@ -32,7 +32,7 @@ function toRows(context: LoweringContext, x: string, [height, width, channels]: 
   return onnx.add('Reshape', [nhwc, onnx.ints([-1, height! * width! * channels!])]);
 }
 
-function toPicture(context: LoweringContext, rows: string, [height, width, channels]: Shape): string {
+function toImage(context: LoweringContext, rows: string, [height, width, channels]: Shape): string {
   const { onnx } = context;
   if (height === 1 && width === 1) return onnx.add('Reshape', [rows, onnx.ints([-1, channels!, 1, 1])]);
   const nhwc = onnx.add('Reshape', [rows, onnx.ints([-1, height!, width!, channels!])]);
@@ -53,7 +53,7 @@ const dense: Lowering<Conv2dNode> = {
     const transB = context.transposesDense ? 1 : 0;
     const weights = transB ? context.arranged(node.weights, 'transposed').value : context.variable(node.weights);
     const inputs = [x, weights, ...(biases ? [context.variable(biases)] : [])];
-    return toPicture(context, context.onnx.add('Gemm', inputs, { transB }), node.shape);
+    return toImage(context, context.onnx.add('Gemm', inputs, { transB }), node.shape);
   },
   backward(context, node, dy) {
     const { onnx } = context;
@@ -66,7 +66,7 @@ const dense: Lowering<Conv2dNode> = {
     }
     if (!context.wantsInput) return [undefined];
     const dx = onnx.add('Gemm', [rows, context.variable(node.weights)], { transB: 1 });
-    return [toPicture(context, dx, input)];
+    return [toImage(context, dx, input)];
   },
 };
 
@@ -101,8 +101,8 @@ function inputGradient(
     const { value: weights, blocks } = context.arranged(node.weights, 'turned');
     const attributes = { kernel_shape: kernel, pads: onnxPads(pads), dilations, strides };
     if (!blocks) return onnx.add('Conv', [dy, weights], attributes);
-    const picture = blocks.inputs === 1 ? dy : onnx.blocked('ReorderInput', [dy]);
-    const dx = onnx.blocked('Conv', [picture, weights], attributes);
+    const image = blocks.inputs === 1 ? dy : onnx.blocked('ReorderInput', [dy]);
+    const dx = onnx.blocked('Conv', [image, weights], attributes);
     return onnx.blocked('ReorderOutput', [dx], { channels: input[2]! });
   }
   const weights = context.variable(node.weights);
@@ -141,7 +141,7 @@ function fromWindows(context: GradientContext, node: Conv2dNode, { input, output
 /** Up to so many channels, or elements of a kernel's window, the products of single places are too thin to be fast. */
 const thin = { channels: 4, window: 128 };
 
-/** From this many places of a picture on, copying it for each place of the kernel costs more than the products gain. */
+/** From this many places of an image on, copying it for each place of the kernel costs more than the products gain. */
 const large = 96 * 96;
 
 /** Products of matrices `[m, k]` and `[n, k]`, over their long axis; with groups, of as many `[groups, m, k]` and `[groups, n, k]`. */
@@ -181,7 +181,7 @@ function addFromPlaces(
   const padded = padding.some((size) => size > 0)
     ? onnx.add('Pad', [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])])
     : x;
-  const picture = channelsFirst(context, padded, channels);
+  const image = channelsFirst(context, padded, channels);
   /** Rows of all places, those of a group together. */
   const matrix = (value: string, rows: number) => {
     const dims = groups === 1 ? [rows, -1] : [groups, rows / groups, -1];
@@ -192,10 +192,10 @@ function addFromPlaces(
   const shift = (row: number, column: number) => {
     const start = [row * dilations[0], column * dilations[1]];
     const end = [start[0]! + (height - 1) * strides[0] + 1, start[1]! + (width - 1) * strides[1] + 1];
-    return onnx.add('Slice', [picture, onnx.ints(start), onnx.ints(end), onnx.ints([2, 3]), onnx.ints(strides)]);
+    return onnx.add('Slice', [image, onnx.ints(start), onnx.ints(end), onnx.ints([2, 3]), onnx.ints(strides)]);
   };
   const shifted = isPointwise(context, node)
-    ? [picture]
+    ? [image]
     : Array.from({ length: elementCount(kernel) }, (_, place) =>
         shift(Math.floor(place / kernel[1]), place % kernel[1]),
       );
@@ -240,15 +240,15 @@ function fromRowsAndColumns(
     const shape = onnx.add('Concat', [onnx.ints([outputs]), examples, onnx.ints([height, width])], { axis: 0 });
     return onnx.add('Expand', [onnx.floats([0], []), shape]);
   };
-  const picture = channelsFirst(context, dy, outputs);
+  const image = channelsFirst(context, dy, outputs);
   const shifts: string[] = [];
   for (let row = 0; row < rows; row++) {
     if (row > 0) shifts.push(zeros(row));
-    shifts.push(picture);
+    shifts.push(image);
     if (row < rows - 1) shifts.push(zeros(rows - 1 - row));
   }
   // [out, N, rows * (h + rows - 1), w], a row of the kernel after the other, as [out * rows, N * (h + rows - 1) * w].
-  const stacked = rows === 1 ? picture : onnx.add('Concat', shifts, { axis: 2 });
+  const stacked = rows === 1 ? image : onnx.add('Concat', shifts, { axis: 2 });
   const perRow = onnx.add('Reshape', [stacked, onnx.ints([outputs, -1, rows, (output[0]! + rows - 1) * width])]);
   const byRow = context.single ? perRow : onnx.add('Transpose', [perRow], { perm: [0, 2, 1, 3] });
   const gradients = onnx.add('Reshape', [byRow, onnx.ints([outputs * rows, -1])]);
@@ -290,9 +290,9 @@ const general: Lowering<Conv2dNode> = {
       return onnx.add('Conv', [context.value(x), weights, ...added], attributes);
     }
     const { value: weights, blocks } = context.arranged(node.weights, 'blocked', batchNorm);
-    const picture = blocks!.inputs === 1 ? context.value(x) : context.blockedValue(x);
+    const image = blocks!.inputs === 1 ? context.value(x) : context.blockedValue(x);
     const activation = context.takeRelu(node) ? { activation: 'Relu' } : {};
-    return { blocked: onnx.blocked('Conv', [picture, weights, ...added], { ...attributes, ...activation }) };
+    return { blocked: onnx.blocked('Conv', [image, weights, ...added], { ...attributes, ...activation }) };
   },
   backward(context, node, dy) {
     const at = sizes(context, node);

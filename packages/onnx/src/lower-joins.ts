@@ -34,7 +34,7 @@ export const lowerSlice: Lowering<SliceNode> = {
   },
 };
 
-/** Zeros side by side with pictures: onnxruntime 1.30 lets a MaxPool take over an ONNX Pad, and forget that zeros count. */
+/** Zeros side by side with images: onnxruntime 1.30 lets a MaxPool take over an ONNX Pad, and forget that zeros count. */
 export const lowerPad: Lowering<PadNode> = {
   forward({ onnx, value, shape }, { inputs, padding: [top, bottom, left, right] }) {
     const x = value(inputs[0]!);

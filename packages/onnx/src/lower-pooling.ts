@@ -36,7 +36,7 @@ export const lowerMaxPool: Lowering<MaxPoolNode> = {
   },
 };
 
-/** How many elements of the picture each window covers, along one axis. */
+/** How many elements of the image each window covers, along one axis. */
 function covered(size: number, kernel: number, stride: number, before: number, windows: number): number[] {
   return Array.from({ length: windows }, (_, index) => {
     const start = index * stride - before;

@@ -22,7 +22,7 @@ function weightsGradient(context: GradientContext, node: Conv2dTransposeNode, dy
   const [top, bottom, left, right] = padding;
   const pads = [0, 0, top, left, 0, 0, bottom + rest[0], right + rest[1]];
   const phases = [-1, outputs, height + rows - 1, strides[0], width + columns - 1, strides[1]];
-  const picture = onnx.add(
+  const image = onnx.add(
     'Transpose',
     [onnx.add('Reshape', [onnx.add('Pad', [dy, onnx.ints(pads)]), onnx.ints(phases)])],
     {
@@ -33,7 +33,7 @@ function weightsGradient(context: GradientContext, node: Conv2dTransposeNode, dy
   const places = onnx.add('Reshape', [x, onnx.ints([inputs, -1])]);
   const product = (row: number, column: number) => {
     const [from, to] = [onnx.ints([row, column]), onnx.ints([row + height, column + width])];
-    const shifted = onnx.add('Slice', [picture, from, to, onnx.ints([4, 5])]);
+    const shifted = onnx.add('Slice', [image, from, to, onnx.ints([4, 5])]);
     const matrix = onnx.add('Reshape', [shifted, onnx.ints([outputs * strides[0] * strides[1], -1])]);
     const one = onnx.add('MatMul', [places, onnx.add('Transpose', [matrix], { perm: [1, 0] })]);
     return onnx.add('Reshape', [one, onnx.ints([inputs, outputs, 1, strides[0], 1, strides[1]])]);

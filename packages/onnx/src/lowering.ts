@@ -27,7 +27,7 @@ export interface InputGradient {
 }
 
 /**
- * What a lowering may ask for while it writes. Inside the engine pictures are NCHW: a value of shape `[h, w, c]` is an
+ * What a lowering may ask for while it writes. Inside the engine images are NCHW: a value of shape `[h, w, c]` is an
  * ONNX value of dims `[N, c, h, w]`, one of shape `[c]` has dims `[N, c]`.
  */
 export interface LoweringContext {

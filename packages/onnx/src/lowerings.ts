@@ -45,7 +45,7 @@ const lowerLrn: Lowering<LrnNode> = {
   },
 };
 
-/** The elements in TF-Slim's order: a picture of more than one place is turned to NHWC first. */
+/** The elements in TF-Slim's order: an image of more than one place is turned to NHWC first. */
 const lowerReshape: Lowering<ReshapeNode> = {
   forward(context, node) {
     return reshape(context, context.value(node.inputs[0]!), context.shape(node.inputs[0]!), node.shape);

@@ -146,7 +146,7 @@ function valueInfo({ name, type, dims, description }: OnnxValue): Record<string,
   return { name, type: { tensorType: { elemType: elementType[type], shape: { dim } } }, ...docString };
 }
 
-/** The domain of onnxruntime's operations on pictures whose channels are kept in blocks: `[N, c / b, h, w, b]`. */
+/** The domain of onnxruntime's operations on images whose channels are kept in blocks: `[N, c / b, h, w, b]`. */
 export const blockedDomain = 'com.microsoft.nchwc';
 
 /** An output that comes first and is no tensor: an engine may want one, to be told before the tensors. */

@@ -1,39 +1,39 @@
-import { type Picture, voidLabel } from '@graftjs/core';
+import { type Image, voidLabel } from '@graftjs/core';
 import sharp, { type OverlayOptions } from 'sharp';
 import { drawText } from './draw-text.js';
 import { paintErrors, paintMask, wrongColour } from './paint.js';
 import { type Colour, vocPalette } from './voc-palette.js';
 
-/** A picture on a sheet, and what was made of it. */
+/** An image on a sheet, and what was made of it. */
 export interface SheetRow {
   /** What stands above it: a file's name and its score. */
   readonly title: string;
-  readonly picture: Picture;
+  readonly image: Image;
   /** A label for each pixel. */
   readonly truth: Uint8Array;
   readonly prediction: Uint8Array;
 }
 
-const heads = ['picture', 'truth', 'prediction', 'error'];
+const heads = ['image', 'truth', 'prediction', 'error'];
 /** All in pixels: the sides of a panel at most, what is left free around everything, letters, a line of them, a colour's field. */
 const [panel, margin, letters, line, field] = [256, 12, 13, 22, 14];
 const sheetWidth = margin + heads.length * (panel + margin);
 
 /** Something on the sheet, and where. */
 interface Placed {
-  readonly image: Picture;
+  readonly image: Image;
   readonly top: number;
   readonly left: number;
 }
 
-const filled = ([red, green, blue]: Colour, height: number, width: number): Picture => {
+const filled = ([red, green, blue]: Colour, height: number, width: number): Image => {
   const data = new Uint8Array(height * width * 3);
   for (let i = 0; i < data.length; i += 3) data.set([red, green, blue], i);
   return { data, height, width };
 };
 
 /** Makes it fit into a panel, or into what is left of the sheet. Labels must not be mixed, so that they keep their colours. */
-async function fit(image: Picture, kernel: 'nearest' | 'lanczos3'): Promise<Picture> {
+async function fit(image: Image, kernel: 'nearest' | 'lanczos3'): Promise<Image> {
   const { data, info } = await sharp(image.data, { raw: { ...sizeOf(image), channels: 3 } })
     .resize({ width: panel, height: panel, fit: 'inside', kernel })
     .raw()
@@ -41,7 +41,7 @@ async function fit(image: Picture, kernel: 'nearest' | 'lanczos3'): Promise<Pict
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), height: info.height, width: info.width };
 }
 
-const sizeOf = ({ height, width }: Picture): { height: number; width: number } => ({ height, width });
+const sizeOf = ({ height, width }: Image): { height: number; width: number } => ({ height, width });
 
 /** A line of text, cut off where it would leave the sheet; its letters stand in the middle of the line. */
 async function placeText(text: string, top: number, left: number): Promise<Placed> {
@@ -55,13 +55,13 @@ async function placeText(text: string, top: number, left: number): Promise<Place
   return { image: { data, height, width }, top: top + ((line - height) >> 1), left };
 }
 
-async function placeRow({ title, picture, truth, prediction }: SheetRow, top: number): Promise<Placed[]> {
-  const { height, width } = picture;
+async function placeRow({ title, image, truth, prediction }: SheetRow, top: number): Promise<Placed[]> {
+  const { height, width } = image;
   const panels = await Promise.all([
-    fit(picture, 'lanczos3'),
+    fit(image, 'lanczos3'),
     fit(paintMask(truth, height, width), 'nearest'),
     fit(paintMask(prediction, height, width), 'nearest'),
-    fit(paintErrors(picture, truth, prediction), 'nearest'),
+    fit(paintErrors(image, truth, prediction), 'nearest'),
   ]);
   return [
     await placeText(title, top, margin),
@@ -103,11 +103,11 @@ const bottomOf = (placed: readonly Placed[]): number =>
   placed.reduce((most, { top, image }) => Math.max(most, top + image.height), 0);
 
 /**
- * A sheet with a row for each picture: the picture, its true mask, the predicted one, and where that is wrong, in VOC's
+ * A sheet with a row for each image: the image, its true mask, the predicted one, and where that is wrong, in VOC's
  * colours, with a legend. Letters come from a font of its own.
  * @param classes their names, in the order of labels
  * @returns a PNG's bytes
- * @throws DataError `data/mask-size` for a mask that is not as large as its picture
+ * @throws DataError `data/mask-size` for a mask that is not as large as its image
  */
 export async function createSheet(rows: readonly SheetRow[], classes: readonly string[]): Promise<Uint8Array> {
   const placed: Placed[] = [];

@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Picture } from '@graftjs/core';
+import type { Image } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { drawText } from './draw-text.js';
 
 /** The lowest row with ink. */
-function lowestInk({ data, height, width }: Picture): number {
+function lowestInk({ data, height, width }: Image): number {
   for (let y = height - 1; y >= 0; y--) {
     if (data.subarray(y * width * 3, (y + 1) * width * 3).some((value) => value < 128)) return y;
   }

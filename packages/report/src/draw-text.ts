@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { Picture } from '@graftjs/core';
+import type { Image } from '@graftjs/core';
 import sharp from 'sharp';
 
 /** Comes along, since a machine may have no fonts at all. */
@@ -14,7 +14,7 @@ const strut = '<span alpha="1">|</span>';
  * A line of text, black on white, as wide as it is.
  * @param pixels size of the font; the line is a little higher
  */
-export async function drawText(text: string, pixels: number): Promise<Picture> {
+export async function drawText(text: string, pixels: number): Promise<Image> {
   // A line of its own, whatever is in it; and there must be something to draw.
   const line = text.replace(/\p{Cc}+/gu, ' ').trim() || '-';
   const { data, info } = await sharp({

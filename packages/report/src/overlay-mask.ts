@@ -1,17 +1,17 @@
-import type { Picture } from '@graftjs/core';
+import type { Image } from '@graftjs/core';
 import { checkMask } from './check-mask.js';
 import { vocPalette } from './voc-palette.js';
 
 /**
- * Lays a mask over its picture, in VOC's colours. Label 0, the background, leaves the picture as it is, as Berkeley's
- * pictures of FCN do.
+ * Lays a mask over its image, in VOC's colours. Label 0, the background, leaves the image as it is, as Berkeley's
+ * images of FCN do.
  * @param opacity how much of the colour shows: 0 (none) to 1 (nothing else). Default 0.5
  * @throws DataError `data/mask-size`
  */
-export function overlayMask(picture: Picture, mask: Uint8Array, opacity = 0.5): Picture {
-  checkMask(mask, picture);
-  const { height, width } = picture;
-  const data = picture.data.slice();
+export function overlayMask(image: Image, mask: Uint8Array, opacity = 0.5): Image {
+  checkMask(mask, image);
+  const { height, width } = image;
+  const data = image.data.slice();
   for (let i = 0; i < mask.length; i++) {
     const label = mask[i]!;
     if (label === 0) continue;

@@ -10,6 +10,6 @@ function colourOf(label: number): Colour {
 
 /**
  * PASCAL VOC's colours (VOClabelcolormap.m of its development kit), one for each label from 0 to 255: the same label has the
- * same colour in every picture. 0, VOC's background, is black; 255, void, is cream.
+ * same colour in every image. 0, VOC's background, is black; 255, void, is cream.
  */
 export const vocPalette: readonly Colour[] = Array.from({ length: 256 }, (_, label) => colourOf(label));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Backbone, type Graph, GraphBuilder, type SegmenterOptions } from '@graftjs/core';
-import { checkClose, formulaPicture, formulaVariable, segmenterContract } from '@graftjs/core/testing';
+import { checkClose, formulaImage, formulaVariable, segmenterContract } from '@graftjs/core/testing';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { inceptionBackbones } from '@graftjs/model-inception';
 import { resnetBackbones } from '@graftjs/model-resnet';
@@ -59,8 +59,8 @@ const tiny: Backbone = {
   heads: ['mean'],
   preprocessing: 'vgg',
   levels: [8, 16, 32].map((stride) => ({ stride, endPoint: `tiny/pool${stride}` })),
-  build({ classes = 2, size = 64, pictureSize = [size, size] } = {}) {
-    const graph = new GraphBuilder('tiny', { name: 'images', shape: [...pictureSize, 3], dtype: 'uint8' });
+  build({ classes = 2, size = 64, imageSize = [size, size] } = {}) {
+    const graph = new GraphBuilder('tiny', { name: 'images', shape: [...imageSize, 3], dtype: 'uint8' });
     let net = graph.normalize(graph.input, { mean: [128, 128, 128], scale: 1 / 64 });
     net = graph.avgPool(net, { name: 'pool4', kernel: 4, strides: 4 });
     for (const stride of [8, 16, 32]) {
@@ -80,28 +80,25 @@ async function logitsOf(graph: Graph, inputs: Uint8Array, values = formulaVariab
   return logits;
 }
 
-it.each(fcnSegmenters)(
-  '$name gives a picture of odd size what it gives its place in a larger one',
-  async ({ name }) => {
-    const [height, width, classes] = [41, 90, 3];
-    const [above, beside] = [11, 3]; // of 64 x 96, the odd line at the bottom
-    const picture = formulaPicture('odd', height, width);
-    const framed = new Uint8Array(64 * 96 * 3).fill(128);
-    for (let y = 0; y < height; y++)
-      framed.set(picture.subarray(y * width * 3, (y + 1) * width * 3), ((y + above) * 96 + beside) * 3);
-    const own = await logitsOf(build(name, { size: [height, width], classes }, tiny), picture);
-    const whole = await logitsOf(build(name, { size: [64, 96], classes }, tiny), framed);
-    const expected = Array.from({ length: height }, (_, y) => {
-      const start = ((y + above) * 96 + beside) * classes;
-      return [...whole.subarray(start, start + width * classes)];
-    });
-    checkClose(own, expected.flat(), 1e-6, 'the logits');
-  },
-);
+it.each(fcnSegmenters)('$name gives an image of odd size what it gives its place in a larger one', async ({ name }) => {
+  const [height, width, classes] = [41, 90, 3];
+  const [above, beside] = [11, 3]; // of 64 x 96, the odd line at the bottom
+  const image = formulaImage('odd', height, width);
+  const framed = new Uint8Array(64 * 96 * 3).fill(128);
+  for (let y = 0; y < height; y++)
+    framed.set(image.subarray(y * width * 3, (y + 1) * width * 3), ((y + above) * 96 + beside) * 3);
+  const own = await logitsOf(build(name, { size: [height, width], classes }, tiny), image);
+  const whole = await logitsOf(build(name, { size: [64, 96], classes }, tiny), framed);
+  const expected = Array.from({ length: height }, (_, y) => {
+    const start = ((y + above) * 96 + beside) * classes;
+    return [...whole.subarray(start, start + width * classes)];
+  });
+  checkClose(own, expected.flat(), 1e-6, 'the logits');
+});
 
 it('makes finer features smaller where skips are scaled', async () => {
   const [size, classes] = [64, 3];
-  const inputs = formulaPicture('scaled', size, size);
+  const inputs = formulaImage('scaled', size, size);
   const factors = { 'fcn_8s/score_pool4/weights': 0.01, 'fcn_8s/score_pool3/weights': 0.0001 };
   const scaled = await logitsOf(build('fcn_8s', { size, classes, scaledSkips: true }, tiny), inputs);
   const plain = build('fcn_8s', { size, classes }, tiny);

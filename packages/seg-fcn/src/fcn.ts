@@ -32,7 +32,7 @@ const coarsest = 32;
 interface Variant {
   /** From coarse to fine. */
   readonly skips: readonly Skip[];
-  /** The layer that enlarges to the picture's size. */
+  /** The layer that enlarges to the image's size. */
   readonly upscore: string;
 }
 
@@ -88,7 +88,7 @@ function checkOptions(name: string, { classes = 21, size = 1, denseChannels = 1 
   if (!isCount(classes) || classes > 255)
     throw new UsageError('usage/classes', `${name} can have 1 to 255 classes, and ${classes} came.`);
   if (!pair(size).every(isCount))
-    throw new UsageError('usage/size', `${name} takes pictures of whole pixels, and ${pair(size).join(' x ')} came.`);
+    throw new UsageError('usage/size', `${name} takes images of whole pixels, and ${pair(size).join(' x ')} came.`);
   if (!isCount(denseChannels))
     throw new UsageError('usage/dense-channels', `Dense layers have 1 channel or more, and ${denseChannels} came.`);
 }
@@ -153,7 +153,7 @@ function build(name: string, backbone: Backbone, options: SegmenterOptions): Gra
 
 /**
  * The networks of Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation" (2015), on any backbone
- * with feature levels at strides of 8, 16 and 32, for pictures of any size.
+ * with feature levels at strides of 8, 16 and 32, for images of any size.
  */
 export const fcnSegmenters: readonly Segmenter[] = Object.entries(variants).map(([name, variant]) => ({
   name,

@@ -4,7 +4,7 @@ import {
   type Graph,
   GraphError,
   type Pair,
-  padPictures,
+  padImages,
   UsageError,
 } from '@graftjs/core';
 
@@ -22,12 +22,12 @@ export function levelsAt({ name, levels = [] }: Backbone, strides: readonly numb
   });
 }
 
-/** A centred picture's rows or columns of zeros before and after it; the odd one comes after. */
+/** A centred image's rows or columns of zeros before and after it; the odd one comes after. */
 export const bothSides = (total: number): Pair => [Math.floor(total / 2), Math.ceil(total / 2)];
 
 /**
- * The backbone for pictures of any size: they are padded to a multiple of the coarsest stride, and further where a backbone whose
- * convolutions do not pad would leave no features for the picture's border.
+ * The backbone for images of any size: they are padded to a multiple of the coarsest stride, and further where a backbone whose
+ * convolutions do not pad would leave no features for the image's border.
  */
 export function paddedFeatures(
   backbone: Backbone,
@@ -37,13 +37,13 @@ export function paddedFeatures(
 ): Graph {
   const step = Math.max(...levels.map(({ stride }) => stride));
   const upwards = (pixels: number) => Math.ceil(pixels / step) * step;
-  const build = (pictureSize: Pair): Graph => {
-    const graph = backbone.build({ ...options, pictureSize });
+  const build = (imageSize: Pair): Graph => {
+    const graph = backbone.build({ ...options, imageSize });
     const [height, width] = graph.input.shape;
-    if (height === pictureSize[0] && width === pictureSize[1]) return graph;
+    if (height === imageSize[0] && width === imageSize[1]) return graph;
     throw new GraphError(
-      'graph/picture-size',
-      `${backbone.name} was asked for pictures of ${pictureSize.join('x')}, and takes ${height}x${width}.`,
+      'graph/image-size',
+      `${backbone.name} was asked for images of ${imageSize.join('x')}, and takes ${height}x${width}.`,
     );
   };
   const multiple: Pair = [upwards(size[0]), upwards(size[1])];
@@ -61,5 +61,5 @@ export function paddedFeatures(
     number,
   ];
   const graph = padded.every((pixels, axis) => pixels === multiple[axis]) ? first : build(padded);
-  return padPictures(graph, [...bothSides(padded[0] - size[0]), ...bothSides(padded[1] - size[1])]);
+  return padImages(graph, [...bothSides(padded[0] - size[0]), ...bothSides(padded[1] - size[1])]);
 }

@@ -3,8 +3,8 @@
     pip install tensorflow-cpu==2.15.1 "numpy<2"
     python write_fcn_oracles.py FOLDER fcn_8s 97 131 5 2     # name, height, width, classes, batch
 
-The file is named NAME_HEIGHTxWIDTH_CLASSES_BATCH.json. Weights, pictures and masks come from the formula of
-@graftjs/core/testing. Where a picture is no multiple of 32 pixels, zeros are put around it after the mean is subtracted, the
+The file is named NAME_HEIGHTxWIDTH_CLASSES_BATCH.json. Weights, images and masks come from the formula of
+@graftjs/core/testing. Where an image is no multiple of 32 pixels, zeros are put around it after the mean is subtracted, the
 odd line at the bottom and right, and the logits of the middle are taken.
 """
 
@@ -67,10 +67,10 @@ class Network:
         size = [x.shape[0], factor * x.shape[1], factor * x.shape[2], classes]
         return tf.nn.conv2d_transpose(x, weights, size, factor, "SAME")
 
-    def logits(self, name, pictures, classes):
-        height, width = pictures.shape[1:3]
+    def logits(self, name, images, classes):
+        height, width = images.shape[1:3]
         rows, columns = -height % 32, -width % 32
-        x = tf.constant(pictures.astype(np.float32) - np.float32([123.68, 116.78, 103.94]))
+        x = tf.constant(images.astype(np.float32) - np.float32([123.68, 116.78, 103.94]))
         x = tf.pad(x, [[0, 0], [rows // 2, rows - rows // 2], [columns // 2, columns - columns // 2], [0, 0]])
         levels = {}
         for index, (channels, count) in enumerate(STAGES):
@@ -112,11 +112,11 @@ def mask(index, height, width, classes):
 
 def oracle(name, height, width, classes, batch):
     images = [f"fcn:image{index}" for index in range(batch)]
-    pictures = [np.floor(256 * uniform(image, height * width * 3)).reshape(height, width, 3) for image in images]
+    pixels = [np.floor(256 * uniform(image, height * width * 3)).reshape(height, width, 3) for image in images]
     masks = np.stack([mask(index, height, width, classes) for index in range(batch)])
     network = Network()
     with tf.GradientTape() as tape:
-        logits = network.logits(name, np.stack(pictures), classes)
+        logits = network.logits(name, np.stack(pixels), classes)
         labelled = masks != VOID
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=masks[labelled], logits=logits[labelled])
         loss = tf.reduce_mean(losses)

@@ -32,10 +32,10 @@ function firstConvolution({ nodes }: Graph): Pick<InputAdaption, 'weights' | 'sh
 }
 
 /**
- * Compares what the two networks are fed, of pictures whose values are from 0 to 255.
+ * Compares what the two networks are fed, of images whose values are from 0 to 255.
  *
  * Order and scale of the channels go into the first convolution's weights, which is exact. The difference of the means goes
- * into what is added after it, which is exact wherever the kernel is all on the picture: beyond its edges there is zero here
+ * into what is added after it, which is exact wherever the kernel is all on the image: beyond its edges there is zero here
  * and there, and that stands for either mean. To have it all exact, give the graph the source's normalization before
  * (`sourceNormalization`): then there is no difference.
  * @returns undefined where it is the same, or where the graph leaves it to its user
@@ -57,7 +57,7 @@ export function planInput(graph: Graph, { source, input }: NameMap): InputAdapti
   if (!first || (shifts && !first.shift)) {
     throw new CheckpointError(
       'checkpoint/other-input',
-      `Pictures for ${graph.name} are normalized otherwise than for ${source}'s network, and its first layer cannot take ` +
+      `Images for ${graph.name} are normalized otherwise than for ${source}'s network, and its first layer cannot take ` +
         'that up. Build it with what the source normalizes by.',
       { details: { network: graph.name, source, input } },
     );

@@ -15,7 +15,7 @@ import { finetune, resume } from './finetune.js';
 import { initialValue } from './initializers.js';
 import { openRun } from './open-run.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
-import { readPictures } from './read-pictures.js';
+import { readImages } from './read-images.js';
 import { recalibrationTraining } from './recalibrate.js';
 import type { RunConfigInput } from './run-config.js';
 import type { RunOptions } from './run-options.js';
@@ -52,7 +52,7 @@ function normalContainer() {
 const config = { ...tinyConfig, model: { name: 'normal_net' } } satisfies RunConfigInput;
 const { epochs: _, ...withoutEpochs } = config;
 const steps = (count: number): RunConfigInput => ({ ...withoutEpochs, steps: count });
-/** All pictures in one batch, in which nothing changes the weights to speak of. */
+/** All images in one batch, in which nothing changes the weights to speak of. */
 const still = { ...steps(1), batchSize: trainCount, learningRate: 1e-12, optimizer: 'sgd' } satisfies RunConfigInput;
 
 async function run(given: RunConfigInput, options: Partial<RunOptions> = {}) {
@@ -104,15 +104,15 @@ describe('what a policy changes', () => {
   });
 });
 
-/** The pictures of the training split, as the network takes them, and what a convolution makes of each. */
+/** The images of the training split, as the network takes them, and what a convolution makes of each. */
 async function convolved(written: ReadonlyMap<string, Float32Array>, node: string): Promise<Float32Array> {
   const session = await onnxEngine.open(graph);
   for (const variable of graph.variables)
     session.write(variable.name, written.get(variable.name) ?? initialValue(variable, 0));
   const indices = Uint32Array.from({ length: trainCount }, (_, index) => index);
   const preparation = { size: 8, preprocessing: createPreprocessing(['none']) };
-  const pictures = await readPictures(colourSplit(trainCount, 0), indices, preparation);
-  const result = await session.predict(pictures, trainCount, [node]);
+  const images = await readImages(colourSplit(trainCount, 0), indices, preparation);
+  const result = await session.predict(images, trainCount, [node]);
   await session.close();
   return result.get(node)!;
 }
@@ -129,7 +129,7 @@ function statisticsOf(values: Float32Array, channels: number) {
 }
 
 describe('recalibrated', () => {
-  it.each([8, trainCount])('is the mean and variance over all pictures, in batches of %i', async (batchSize) => {
+  it.each([8, trainCount])('is the mean and variance over all images, in batches of %i', async (batchSize) => {
     const { read } = await run({ ...still, batchNorm: 'recalibrated', batchSize });
     const { mean, variance } = statisticsOf(await convolved(new Map(), 'normal_net/conv1/Conv2D'), 6);
     checkClose(await read('conv1/BatchNorm/moving_mean'), mean, 1e-5, 'mean');
@@ -199,7 +199,7 @@ describe('recalibrated', () => {
 const stopAtStep = (step: number) => (event: RunEvent) => event.type === 'step' && event.step === step;
 
 describe('frozen layers', () => {
-  it('are computed once a picture, and not under slim, which says why', async () => {
+  it('are computed once an image, and not under slim, which says why', async () => {
     const features = async () => ({ features: { folder: `${await temporaryFolder()}/features` } });
     const train = await run({ ...steps(3), train: 'head' }, await features());
     expect(train.of('features').length).toBeGreaterThan(0);
@@ -227,7 +227,7 @@ describe('refused', () => {
 });
 
 describe('training compared with use', () => {
-  it('is the loss of the last step’s pictures by the batch’s statistics, and by the moving averages', async () => {
+  it('is the loss of the last step’s images by the batch’s statistics, and by the moving averages', async () => {
     const { folder, of, result } = await run({ ...still, batchNorm: 'train' });
     const { modes } = of('evaluation')[0]!;
     expect(modes!.trainingLoss).toBeCloseTo(of('step')[0]!.loss, 6);

@@ -1,17 +1,17 @@
 import { setImmediate as tick } from 'node:timers/promises';
-import type { Picture, Preprocessing, Split } from '@graftjs/core';
+import type { Image, Preprocessing, Split } from '@graftjs/core';
 import { describe, expect, it } from 'vitest';
 import { type BatchOptions, evaluationBatches, limitSplit, type TrainingBatch, trainingBatches } from './batches.js';
 
-/** Pictures of one colour: their index. */
+/** Images of one colour: their index. */
 function plainSplit(count: number): Split & { readonly reads: number[]; mostAtOnce: number } {
   let open = 0;
   const split = {
     labels: Int32Array.from({ length: count }, (_, index) => index % 4),
     reads: [] as number[],
     mostAtOnce: 0,
-    id: (index: number) => `picture ${index}`,
-    async read(index: number): Promise<Picture> {
+    id: (index: number) => `image ${index}`,
+    async read(index: number): Promise<Image> {
       split.reads.push(index);
       split.mostAtOnce = Math.max(split.mostAtOnce, ++open);
       await tick();
@@ -26,7 +26,7 @@ function plainSplit(count: number): Split & { readonly reads: number[]; mostAtOn
 const preprocessing: Preprocessing = {
   name: 'drawn',
   train: (_, size, random) => new Float32Array(size * size * 3).fill(255 * random.uniform()),
-  evaluate: (picture, size) => new Float32Array(size * size * 3).fill(picture.data[0]!),
+  evaluate: (image, size) => new Float32Array(size * size * 3).fill(image.data[0]!),
 };
 const options: BatchOptions = { size: 2, preprocessing, batchSize: 5, workers: 3 };
 
@@ -42,7 +42,7 @@ const train = (split: Split, seed: number, from: number, to: number): Promise<Tr
 describe('training batches', () => {
   const count = 23;
 
-  it('have every picture once in an epoch, in another order each time, the last batch smaller', async () => {
+  it('have every image once in an epoch, in another order each time, the last batch smaller', async () => {
     const split = plainSplit(count);
     const batches = await train(split, 7, 0, 10);
     expect(batches.map(({ labels }) => labels.length)).toEqual([5, 5, 5, 5, 3, 5, 5, 5, 5, 3]);
@@ -76,7 +76,7 @@ describe('training batches', () => {
     }
   });
 
-  it('accumulated, have the pictures of larger ones in pieces, from any step on', async () => {
+  it('accumulated, have the images of larger ones in pieces, from any step on', async () => {
     const large = await collect(trainingBatches(plainSplit(count), { ...options, batchSize: 10, seed: 7, to: 6 }));
     const accumulated = (from: number) =>
       collect(trainingBatches(plainSplit(count), { ...options, accumulate: 2, seed: 7, from, to: 6 }));
@@ -103,7 +103,7 @@ describe('training batches', () => {
     }
   });
 
-  it('draw a picture by epoch and index, whatever batch it is in', async () => {
+  it('draw an image by epoch and index, whatever batch it is in', async () => {
     const drawn = async (batchSize: number) => {
       const steps = Math.ceil(count / batchSize);
       const batches = await collect(
@@ -122,7 +122,7 @@ describe('training batches', () => {
     expect(same.length).toBeLessThan(4);
   });
 
-  it('read one batch ahead and no further, so many pictures at once', async () => {
+  it('read one batch ahead and no further, so many images at once', async () => {
     const split = plainSplit(count);
     const batches = trainingBatches(split, { ...options, seed: 7, to: 5 });
     await batches.next();
@@ -133,7 +133,7 @@ describe('training batches', () => {
     expect(split.reads.length).toBe(10);
   });
 
-  it('pass on what a picture’s reading fails with, when its batch’s turn comes', async () => {
+  it('pass on what an image’s reading fails with, when its batch’s turn comes', async () => {
     const split = plainSplit(count);
     const [, second] = await train(split, 7, 0, 2);
     const broken: Split = {
@@ -151,7 +151,7 @@ describe('training batches', () => {
 });
 
 describe('evaluation batches', () => {
-  it('have every picture in order, rounded to the nearest byte, halves to the even one', async () => {
+  it('have every image in order, rounded to the nearest byte, halves to the even one', async () => {
     const batches = await collect(evaluationBatches(plainSplit(12), options));
     expect(batches.flatMap(({ indices }) => [...indices])).toEqual(Array.from({ length: 12 }, (_, index) => index));
     expect(batches.map(({ inputs }) => inputs[0])).toEqual([0, 5, 10]);
@@ -163,7 +163,7 @@ describe('evaluation batches', () => {
 });
 
 describe('a limit', () => {
-  it('takes the same pictures by the same seed, more of them where it is larger', async () => {
+  it('takes the same images by the same seed, more of them where it is larger', async () => {
     const split = plainSplit(40);
     const ids = (limit: number, seed: number) => {
       const limited = limitSplit(split, limit, seed);
@@ -174,17 +174,17 @@ describe('a limit', () => {
     expect(ids(10, 1)).toEqual(ten);
     expect(ids(10, 2)).not.toEqual(ten);
     expect(ids(20, 1)).toEqual(expect.arrayContaining(ten));
-    const all = Array.from(split.labels, (label, index) => `picture ${index} ${label}`);
+    const all = Array.from(split.labels, (label, index) => `image ${index} ${label}`);
     expect(all).toEqual(expect.arrayContaining(ten));
     expect(ten).not.toEqual(all.slice(0, 10));
   });
 
-  it('reads the picture whose id it gives, and none past its end', async () => {
+  it('reads the image whose id it gives, and none past its end', async () => {
     const split = plainSplit(40);
     const limited = limitSplit(split, 5, 1);
     for (const index of limited.labels.keys()) {
       const { data } = await limited.read(index);
-      expect(limited.id(index)).toBe(`picture ${data[0]}`);
+      expect(limited.id(index)).toBe(`image ${data[0]}`);
     }
     await expect(limited.read(5)).rejects.toThrow('limited to 0 to 4');
     expect(limitSplit(split, 40, 1)).toBe(split);

@@ -1,38 +1,32 @@
 import {
   DataError,
+  type Image,
+  type ImageModule,
+  type ImageSource,
   type MaskSplit,
-  type Picture,
-  type PictureModule,
-  type PictureSource,
   type Split,
   voidLabel,
 } from '@graftjs/core';
 import { countOf } from './check-inputs.js';
-import type { PictureWorkers } from './picture-workers.js';
+import type { ImageWorkers } from './image-workers.js';
 import { type PlannedBatch, type PlanOptions, planBatches, stepsPerEpoch } from './plan-batches.js';
 import { prefetched } from './prefetched.js';
 import { createRandom, shuffled } from './random.js';
-import {
-  type MaskPreparation,
-  type Preparation,
-  readMaskedPictures,
-  readPictures,
-  threadsFor,
-} from './read-pictures.js';
+import { type MaskPreparation, type Preparation, readImages, readMaskedImages, threadsFor } from './read-images.js';
 import { stream } from './streams.js';
 
-/** Pictures ready for a network, and their classes. */
-export interface PictureBatch {
+/** Images ready for a network, and their classes. */
+export interface ImageBatch {
   /** NHWC bytes, `labels.length * size * size * 3`; or features, where the batches are made of those. */
   readonly inputs: Uint8Array | Float32Array;
   readonly labels: Int32Array;
-  /** Which pictures of the split these are. */
+  /** Which images of the split these are. */
   readonly indices: Uint32Array;
 }
 
 /** A step's batch, or one of those whose gradients it accumulates. */
-export interface TrainingBatch extends PictureBatch, PlannedBatch {
-  /** How much each picture counts in the step's loss: its class's weight / the number of pictures of the step. */
+export interface TrainingBatch extends ImageBatch, PlannedBatch {
+  /** How much each image counts in the step's loss: its class's weight / the number of images of the step. */
   readonly weights: Float32Array;
 }
 
@@ -49,28 +43,28 @@ export interface MaskTrainingBatch extends PlannedBatch {
   readonly classWeights: Float32Array;
 }
 
-/** What a split's pictures give at the end of a frozen prefix. */
+/** What a split's images give at the end of a frozen prefix. */
 export interface FeatureSource {
-  /** Of the pictures at `indices`, one after the other. */
+  /** Of the images at `indices`, one after the other. */
   read(indices: Uint32Array): Promise<Float32Array>;
 }
 
-/** How pictures become batches. */
+/** How images become batches. */
 export interface BatchOptions extends Omit<Preparation, 'chance'> {
   /** Default 32. */
   readonly batchSize?: number;
   /**
-   * Who reads and prepares the pictures: this thread, with so many read at the same time, or worker threads
-   * (`startPictureWorkers` of `@graftjs/trainer/node`). A preprocessing that is not Graft's own and names no `module` runs on
+   * Who reads and prepares the images: this thread, with so many read at the same time, or worker threads
+   * (`startImageWorkers` of `@graftjs/trainer/node`). A preprocessing that is not Graft's own and names no `module` runs on
    * this thread even so. The batches are the same, bit by bit. Default 8.
    */
-  readonly workers?: number | PictureWorkers;
+  readonly workers?: number | ImageWorkers;
   /**
    * Batches that are prepared ahead of the one that is worked on: as many more are in memory. Default 1, and 2 with worker
    * threads.
    */
   readonly prefetch?: number;
-  /** What is given instead of the pictures: then neither size nor preprocessing matter. */
+  /** What is given instead of the images: then neither size nor preprocessing matter. */
   readonly features?: FeatureSource;
 }
 
@@ -80,7 +74,7 @@ export interface TrainingBatchOptions extends BatchOptions, PlanOptions {
   readonly classWeights?: Float32Array;
 }
 
-/** The same for pictures with masks. */
+/** The same for images with masks. */
 export interface MaskTrainingBatchOptions
   extends Omit<MaskPreparation, 'chance'>,
     PlanOptions,
@@ -91,15 +85,15 @@ export interface MaskTrainingBatchOptions
   readonly classWeights?: Float32Array;
 }
 
-const limitModule = (module: PictureModule, original: (index: number) => number): PictureModule => ({
+const limitModule = (module: ImageModule, original: (index: number) => number): ImageModule => ({
   url: module.url,
   key: (index) => module.key(original(index)),
 });
 
 /**
- * The part of a split that a limit leaves: the first `limit` pictures of a shuffle by the seed, in the split's order. The
- * same seed gives the same pictures, and a larger limit those of a smaller one and more. Without a limit, or with one
- * that is not below the number of pictures, the split itself.
+ * The part of a split that a limit leaves: the first `limit` images of a shuffle by the seed, in the split's order. The
+ * same seed gives the same images, and a larger limit those of a smaller one and more. Without a limit, or with one
+ * that is not below the number of images, the split itself.
  */
 export function limitSplit<S extends Split | MaskSplit>(split: S, limit: number | undefined, seed: number): S;
 export function limitSplit(split: Split | MaskSplit, limit: number | undefined, seed: number): Split | MaskSplit {
@@ -108,9 +102,9 @@ export function limitSplit(split: Split | MaskSplit, limit: number | undefined, 
   const kept = shuffled(count, createRandom(seed, stream.limit)).slice(0, limit).sort();
   const original = (index: number): number => {
     if (index in kept) return kept[index]!;
-    throw new DataError('data/no-picture', `There is no picture ${index}: this split is limited to 0 to ${limit - 1}.`);
+    throw new DataError('data/no-image', `There is no image ${index}: this split is limited to 0 to ${limit - 1}.`);
   };
-  const limited = <P extends Picture>(source: PictureSource<P>): PictureSource<P> => ({
+  const limited = <P extends Image>(source: ImageSource<P>): ImageSource<P> => ({
     id: (index) => source.id(original(index)),
     read: async (index) => source.read(original(index)),
     ...(source.module && { module: limitModule(source.module, original) }),
@@ -133,8 +127,8 @@ const aheadOf = (options: Parameters<typeof threadsFor>[0] & Pick<BatchOptions, 
   options.prefetch ?? (threadsFor(options) ? 2 : 1);
 
 /**
- * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every picture once, in an order of its own. What a step gets
- * depends on the seed and the step alone (the order on the epoch, a picture's augmentation on epoch and picture, dropout
+ * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every image once, in an order of its own. What a step gets
+ * depends on the seed and the step alone (the order on the epoch, an image's augmentation on epoch and image, dropout
  * on the step), so a run goes on from any step as if it had never stopped.
  */
 export async function* trainingBatches(split: Split, options: TrainingBatchOptions): AsyncGenerator<TrainingBatch> {
@@ -145,10 +139,10 @@ export async function* trainingBatches(split: Split, options: TrainingBatchOptio
     const planned = plan.at(place);
     const { indices, epoch, step } = planned;
     const labels = labelsAt(split, indices);
-    const stepPictures = plan.stepPictures(step);
-    const weights = Float32Array.from(labels, (label) => (classWeights?.[label] ?? 1) / stepPictures);
+    const stepImages = plan.stepImages(step);
+    const weights = Float32Array.from(labels, (label) => (classWeights?.[label] ?? 1) / stepImages);
     const inputs = await (features?.read(indices) ??
-      readPictures(split, indices, { ...preparation, chance: { seed, epoch } }));
+      readImages(split, indices, { ...preparation, chance: { seed, epoch } }));
     return { ...planned, inputs, labels, weights };
   });
 }
@@ -160,7 +154,7 @@ function labelledPixels(masks: Uint8Array): number {
 }
 
 /**
- * The same for pictures with masks. The batches of a step come when all of them are read, since the loss of each depends on how
+ * The same for images with masks. The batches of a step come when all of them are read, since the loss of each depends on how
  * many pixels of the step are labelled.
  */
 export async function* maskTrainingBatches(
@@ -176,7 +170,7 @@ export async function* maskTrainingBatches(
     const planned = plan.at(place);
     const chance = { seed, epoch: planned.epoch };
     const preparation = { size, preprocessing, chance, ...(workers !== undefined && { workers }) };
-    const { inputs, masks } = await readMaskedPictures(split, planned.indices, preparation);
+    const { inputs, masks } = await readMaskedImages(split, planned.indices, preparation);
     return { ...planned, inputs: (await features?.read(planned.indices)) ?? inputs, masks };
   })) {
     step.push(batch);
@@ -189,15 +183,15 @@ export async function* maskTrainingBatches(
   }
 }
 
-/** Every picture of a split once, in its order, prepared for evaluation. */
-export async function* evaluationBatches(split: Split, options: BatchOptions): AsyncGenerator<PictureBatch> {
+/** Every image of a split once, in its order, prepared for evaluation. */
+export async function* evaluationBatches(split: Split, options: BatchOptions): AsyncGenerator<ImageBatch> {
   const { batchSize = 32, features } = options;
   const preparation = preparationOf(options);
   const count = split.labels.length;
   yield* prefetched(0, stepsPerEpoch(count, batchSize), aheadOf(options), async (place) => {
     const start = place * batchSize;
     const indices = Uint32Array.from({ length: Math.min(batchSize, count - start) }, (_, at) => start + at);
-    const inputs = await (features?.read(indices) ?? readPictures(split, indices, preparation));
+    const inputs = await (features?.read(indices) ?? readImages(split, indices, preparation));
     return { inputs, labels: labelsAt(split, indices), indices };
   });
 }

@@ -19,7 +19,7 @@ async function beforeSteps<T>(run: RunFolder, { signal }: RunOptions, work: () =
   }
 }
 
-/** Has batch normalization meet the pictures of the first epoch, as it will in training, where the run wants that. */
+/** Has batch normalization meet the images of the first epoch, as it will in training, where the run wants that. */
 export function recalibrateRun(
   { run, sessions }: { run: RunFolder; sessions: RunSessions },
   task: RunTask,
@@ -47,10 +47,10 @@ export async function prepareFeatures(
   options: RunOptions,
 ): Promise<{ train: FeatureSource; test?: FeatureSource }> {
   const { onEvent, signal } = options;
-  const prepare = (name: 'train' | 'test', pictures: PreparedSplit) => {
-    const { count } = pictures;
+  const prepare = (name: 'train' | 'test', images: PreparedSplit) => {
+    const { count } = images;
     const onProgress = (done: number) => onEvent?.({ type: 'features', split: name, done, count });
-    return cache.prepare(pictures, { onProgress, ...(signal && { signal }) });
+    return cache.prepare(images, { onProgress, ...(signal && { signal }) });
   };
   return beforeSteps(run, options, async () => {
     const { train, test } = task.prepared;

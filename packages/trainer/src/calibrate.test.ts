@@ -3,10 +3,10 @@ import { onnxEngine } from '@graftjs/engine-onnx';
 import { expect, it, onTestFinished } from 'vitest';
 import { colourSplit, tinyNet } from '../test/tiny.js';
 import { calibrate } from './calibrate.js';
-import { classifiedPictures } from './export-pictures.js';
+import { classifiedImages } from './export-images.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 
-it('the ranges of nodes are those of the reference, over all pictures', async () => {
+it('the ranges of nodes are those of the reference, over all images', async () => {
   const graph = tinyNet.build();
   const variables = new Map(graph.variables.map(({ name, shape }) => [name, formulaVariable(name, shape)]));
   const session = await onnxEngine.open(graph);
@@ -15,7 +15,7 @@ it('the ranges of nodes are those of the reference, over all pictures', async ()
   const nodes = graph.nodes.filter(({ op }) => op === 'relu' || op === 'bias').map(({ name }) => name);
   const split = colourSplit(9, 0);
   const preprocessing = createPreprocessing(['none']);
-  const ranges = await calibrate(session, nodes, classifiedPictures(graph, split, { preprocessing }), 4);
+  const ranges = await calibrate(session, nodes, classifiedImages(graph, split, { preprocessing }), 4);
 
   const expected = new Map<string, number[]>(nodes.map((name) => [name, []]));
   for (const index of split.labels.keys()) {

@@ -1,5 +1,5 @@
 import { elementCount, type Session, type ValueRange } from '@graftjs/core';
-import type { ExportPictures } from './export-pictures.js';
+import type { ExportImages } from './export-images.js';
 import type { Watching } from './run-task.js';
 
 /** Bytes of the values that are had at once. */
@@ -15,11 +15,11 @@ function widen({ min, max }: ValueRange, values: Float32Array): ValueRange {
   return { min: low, max: high };
 }
 
-/** The least and the largest value that each of some nodes has on pictures. */
+/** The least and the largest value that each of some nodes has on images. */
 export async function calibrate(
   session: Pick<Session, 'graph' | 'predict'>,
   nodes: readonly string[],
-  pictures: ExportPictures,
+  images: ExportImages,
   batchSize: number,
   { signal, onProgress }: Watching = {},
 ): Promise<Map<string, ValueRange>> {
@@ -29,12 +29,12 @@ export async function calibrate(
   const none: ValueRange = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
   const ranges = new Map<string, ValueRange>(nodes.map((name) => [name, none]));
   let done = 0;
-  for await (const { inputs, count } of pictures.batches(atOnce)) {
+  for await (const { inputs, count } of images.batches(atOnce)) {
     signal?.throwIfAborted();
     const values = await session.predict(inputs, count, nodes);
     for (const [name, found] of values) ranges.set(name, widen(ranges.get(name)!, found));
     done += count;
-    onProgress?.(done, pictures.count);
+    onProgress?.(done, images.count);
   }
   return ranges;
 }

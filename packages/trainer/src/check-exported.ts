@@ -2,7 +2,7 @@ import { ExportError, type ExportedNetwork, type ExportPrecision } from '@graftj
 import { predictAll, type StageOptions, watchingOf } from './export-stages.js';
 import type { ExportDifference, ExportedValues, ExportTask } from './export-task.js';
 
-/** Runs the file on the compared pictures, the first of them alone, so that batches of several sizes are tried. */
+/** Runs the file on the compared images, the first of them alone, so that batches of several sizes are tried. */
 async function runExported(task: ExportTask, file: ExportedNetwork, options: StageOptions): Promise<ExportedValues[]> {
   let first: ExportedValues | undefined;
   async function valuesOf(inputs: Uint8Array, count: number): Promise<ExportedValues[]> {
@@ -16,7 +16,7 @@ async function runExported(task: ExportTask, file: ExportedNetwork, options: Sta
 }
 
 /**
- * Compares a file with what the network gives for some pictures.
+ * Compares a file with what the network gives for some images.
  * @param logits the network's
  * @param out where the file is to go, for messages
  * @throws ExportError `export/differs` where it gives something else
@@ -30,13 +30,13 @@ export async function checkExported(
   options: StageOptions,
 ): Promise<ExportDifference> {
   const difference = task.compare(logits, await runExported(task, file, options));
-  const { share, picture, what } = difference;
+  const { share, image, what } = difference;
   if (share <= (tolerance ?? Number.MAX_VALUE)) return difference;
-  const id = task.compared.id(picture);
+  const id = task.compared.id(image);
   throw new ExportError(
     'export/differs',
     `Nothing was written to ${out}: as ${name} the network does not give what it gives here. For ${id} ${what}` +
       (tolerance === undefined ? '.' : `, and ${tolerance} is accepted.`),
-    { details: { picture: id, share, tolerance } },
+    { details: { image: id, share, tolerance } },
   );
 }

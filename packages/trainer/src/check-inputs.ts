@@ -1,15 +1,15 @@
 import { DataError, formatShape, type Graph, type MaskSplit, type Split, UsageError } from '@graftjs/core';
 
 /**
- * Height and width of the pictures that a graph takes.
- * @throws UsageError `usage/input` where it does not take square RGB pictures in bytes
+ * Height and width of the images that a graph takes.
+ * @throws UsageError `usage/input` where it does not take square RGB images in bytes
  */
-export function pictureSize({ name, input }: Graph): number {
+export function imageSize({ name, input }: Graph): number {
   const [height, width, channels] = input.shape;
   if (input.dtype === 'uint8' && input.shape.length === 3 && height === width && channels === 3) return height!;
   throw new UsageError(
     'usage/input',
-    `${name} takes ${input.name} as ${input.dtype} of ${formatShape(input.shape)}; pictures are uint8 of size x size x 3. ` +
+    `${name} takes ${input.name} as ${input.dtype} of ${formatShape(input.shape)}; images are uint8 of size x size x 3. ` +
       'Give the backbone an input of that form.',
   );
 }
@@ -25,13 +25,13 @@ export function checkClasses(graph: Graph, classes: readonly string[]): void {
   );
 }
 
-/** How many pictures a split has. */
+/** How many images a split has. */
 export const countOf = (split: Split | MaskSplit): number => ('labels' in split ? split.labels.length : split.count);
 
-/** Refuses (`DataError`) a split without pictures (`data/empty-split`) or with a label that is no class (`data/label`). */
+/** Refuses (`DataError`) a split without images (`data/empty-split`) or with a label that is no class (`data/label`). */
 export function checkSplit(name: string, split: Split | MaskSplit, classes: readonly string[]): void {
   if (countOf(split) === 0) {
-    throw new DataError('data/empty-split', `${name} has no pictures. Look at the data set's folder and its limits.`);
+    throw new DataError('data/empty-split', `${name} has no images. Look at the data set's folder and its limits.`);
   }
   // The labels of masks are not known before these are read.
   if (!('labels' in split)) return;

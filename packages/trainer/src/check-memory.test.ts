@@ -13,13 +13,13 @@ it('passes what fits, to the byte', () => {
   expect(() => check(32, 1e9 + 32 * 1.5e8 - 1)).toThrow(/largest batch that fits is 31: --batch-size 31\.$/);
 });
 
-it('names the largest batch that fits, and how to have steps of as many pictures', () => {
+it('names the largest batch that fits, and how to have steps of as many images', () => {
   expect(() => check(32, 3e9)).toThrowError(
     expect.objectContaining({
       code: 'run/memory',
       message:
         'Training net with batches of 32 takes about 5.8 GB, and 3.0 GB are available. The largest batch that fits is 13: ' +
-        '--batch-size 13, and --accumulate 3 for steps of about as many pictures.',
+        '--batch-size 13, and --accumulate 3 for steps of about as many images.',
       details: { needed: 5.8e9, available: 3e9, largestBatch: 13 },
     }),
   );
@@ -27,6 +27,6 @@ it('names the largest batch that fits, and how to have steps of as many pictures
 
 it('says what to do where nothing fits', () => {
   expect(() => check(32, 9e8)).toThrow(
-    /Not even one picture at a time fits, which takes 1\.1 GB.*--train head.*--width/s,
+    /Not even one image at a time fits, which takes 1\.1 GB.*--train head.*--width/s,
   );
 });

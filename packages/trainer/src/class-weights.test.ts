@@ -4,7 +4,7 @@ import { resolveClassWeights } from './class-weights.js';
 const classes = ['red', 'green', 'blue', 'toString'];
 const labels = Int32Array.of(0, 0, 0, 0, 1, 2, 2, 1, 0, 0);
 
-it('balanced gives every class that has pictures the same sum, and is scikit-learn’s formula', () => {
+it('balanced gives every class that has images the same sum, and is scikit-learn’s formula', () => {
   // sklearn.utils.class_weight.compute_class_weight('balanced', classes=[0, 1, 2], y=labels) of the three that there are.
   const three = resolveClassWeights('balanced', classes.slice(0, 3), labels)!;
   expect([...three]).toEqual([10 / 18, 10 / 6, 10 / 6].map(Math.fround));

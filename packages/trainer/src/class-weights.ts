@@ -7,8 +7,8 @@ import { pick, UsageError } from '@graftjs/core';
 export type ClassWeights = 'none' | 'balanced' | 'median' | Readonly<Record<string, number>>;
 
 /**
- * How much a picture of each class counts in the loss. With `balanced`, `pictures / (classes * pictures of the class)`: every
- * class counts the same, and the mean over all pictures is 1.
+ * How much an image of each class counts in the loss. With `balanced`, `images / (classes * images of the class)`: every
+ * class counts the same, and the mean over all images is 1.
  * @param classes names, in the order of labels
  * @param labels of the training split
  * @returns undefined where all are 1
@@ -23,14 +23,14 @@ export function resolveClassWeights(
   if (setting === 'median') {
     throw new UsageError(
       'usage/class-weights',
-      "The class weights are 'median', which is for pixels, and the data set tells a class a picture. Accepted: 'none', " +
+      "The class weights are 'median', which is for pixels, and the data set tells a class an image. Accepted: 'none', " +
         "'balanced', or weights by the names of classes.",
     );
   }
   if (setting === 'balanced') {
     const counts = new Float64Array(classes.length);
     for (const label of labels) counts[label]! += 1;
-    // Of a class without pictures, no weight is ever asked for.
+    // Of a class without images, no weight is ever asked for.
     return Float32Array.from(counts, (count) => labels.length / (classes.length * Math.max(count, 1)));
   }
   const known = Object.fromEntries(classes.map((name) => [name, true]));

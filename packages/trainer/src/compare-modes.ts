@@ -1,6 +1,6 @@
-/** The loss of the same pictures, with the same weights, in the two ways that a network with batch normalization can run. */
+/** The loss of the same images, with the same weights, in the two ways that a network with batch normalization can run. */
 export interface ModeComparison {
-  /** Where it normalizes by the batch, and drops, as in training: softmax cross-entropy, the mean over the pictures. */
+  /** Where it normalizes by the batch, and drops, as in training: softmax cross-entropy, the mean over the images. */
   readonly trainingLoss: number;
   /** Where it normalizes by its moving averages, as in use. */
   readonly inferenceLoss: number;
@@ -12,7 +12,7 @@ export interface ModeComparison {
 const relative = 0.5;
 /** ... and so much, in nats: the right class may have 1 - exp(-0.1), 10 % less of its probability. */
 const absolute = 0.1;
-/** So many standard errors of the mean difference are put down to the choice of pictures. */
+/** So many standard errors of the mean difference are put down to the choice of images. */
 const errors = 2;
 
 /** Softmax cross-entropy of one example. */
@@ -25,7 +25,7 @@ export function crossEntropy(logits: Float32Array, label: number): number {
 }
 
 /**
- * Compares the two modes picture by picture. They part where the loss in use is larger than that in training by more than
+ * Compares the two modes image by image. They part where the loss in use is larger than that in training by more than
  * half of it and by more than 0.1, and the mean difference is more than two of its standard errors, so that it is
  * neither small nor by chance. The other way round is no reason to worry: dropout makes the loss in training larger.
  */
@@ -38,7 +38,7 @@ export class ModeComparer {
     this.#classes = classes;
   }
 
-  /** @param training logits of the pictures of these labels in training; `inference` those in use */
+  /** @param training logits of the images of these labels in training; `inference` those in use */
   add(training: Float32Array, inference: Float32Array, labels: Int32Array): void {
     const row = (logits: Float32Array, index: number) =>
       logits.subarray(index * this.#classes, (index + 1) * this.#classes);
@@ -47,7 +47,7 @@ export class ModeComparer {
     }
   }
 
-  /** The same of one picture whose losses are known. */
+  /** The same of one image whose losses are known. */
   addLosses(training: number, inference: number): void {
     this.#training.push(training);
     this.#inference.push(inference);

@@ -22,9 +22,9 @@ describe('a comparison', () => {
   });
 
   it('finds the largest, as a share of the largest logarithm, also of an unlikely class', () => {
-    // The logarithms of the second picture's are -9.0002, -9.0002 and -0.0002.
+    // The logarithms of the second image's are -9.0002, -9.0002 and -0.0002.
     const found = compare(exact.with(3, exact[3]! * Math.exp(0.9)).with(0, exact[0]! * Math.exp(0.3)));
-    expect(found).toMatchObject({ picture: 1, class: 0 });
+    expect(found).toMatchObject({ image: 1, class: 0 });
     expect(found.share).toBeCloseTo(0.9 / 9.0002, 5);
     expect(found.expected).toBeCloseTo(exact[3]!, 9);
     expect(found.received).toBeCloseTo(exact[3]! * Math.exp(0.9), 7);
@@ -42,7 +42,7 @@ describe('a comparison', () => {
   it('is without end where a probability is no number', () => {
     expect(compare(exact.with(4, Number.NaN))).toMatchObject({
       share: Number.POSITIVE_INFINITY,
-      picture: 1,
+      image: 1,
       class: 1,
       received: Number.NaN,
     });

@@ -5,7 +5,7 @@ export interface Difference {
   /** Of logarithms of probabilities, as a share of the largest one's size. */
   readonly share: number;
   /** Where it is largest. */
-  readonly picture: number;
+  readonly image: number;
   readonly class: number;
   readonly expected: number;
   readonly received: number;
@@ -26,13 +26,13 @@ function logSumOf(logits: Float32Array): number {
 /**
  * Compares probabilities with the softmax of logits, by their logarithms: so the unlikely classes count as much as the
  * likely ones.
- * @param logits `[pictures, classes]`, as are the probabilities
+ * @param logits `[images, classes]`, as are the probabilities
  * @returns the largest difference; a share of infinity where a probability is NaN or infinite
  */
 export function comparePredictions(logits: Float32Array, probabilities: Float32Array, classes: number): Difference {
   const differenceAt = (place: number, expected: number, share: number): Difference => ({
     share,
-    picture: Math.floor(place / classes),
+    image: Math.floor(place / classes),
     class: place % classes,
     expected: Math.exp(expected),
     received: probabilities[place]!,

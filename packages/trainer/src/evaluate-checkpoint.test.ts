@@ -38,7 +38,7 @@ const classNames = ['n01', 'n02', 'n03', 'n04', 'n05'];
 /** Of the networks that were built, in their order. */
 const sizes: number[] = [];
 
-/** Gives the mean of a picture's colours one weight for each channel and output. */
+/** Gives the mean of an image's colours one weight for each channel and output. */
 const eye: Backbone = {
   name: 'eye',
   description: 'for tests',
@@ -102,11 +102,11 @@ async function plant(first: number, count: number = colours.length): Promise<str
   return path;
 }
 
-/** Pictures of the colours: `shown[i]` of class `labels[i]`. */
+/** Images of the colours: `shown[i]` of class `labels[i]`. */
 function split(shown: readonly number[], labels: readonly number[]): Split {
   return {
     labels: Int32Array.from(labels),
-    id: (index) => `picture ${index}`,
+    id: (index) => `image ${index}`,
     read: async (index) => {
       const data = Uint8Array.from({ length: 4 * 4 * 3 }, (_, at) => colours[shown[index]!]![at % 3]!);
       return { data, height: 4, width: 4 };
@@ -114,9 +114,9 @@ function split(shown: readonly number[], labels: readonly number[]): Split {
   };
 }
 
-/** A data set that comes unsplit: its first picture is for testing, where it is asked to split itself. */
+/** A data set that comes unsplit: its first image is for testing, where it is asked to split itself. */
 const dataset = (classes: readonly string[], shown: readonly number[], labels: readonly number[]): Dataset => ({
-  name: 'pictures',
+  name: 'images',
   description: 'for tests',
   open: async ({ whole }) => ({
     classes,
@@ -151,7 +151,7 @@ function run(
   const config = {
     model: { name: 'eye', ...model },
     checkpoint: { path },
-    dataset: { name: 'pictures', folder: '/x' },
+    dataset: { name: 'images', folder: '/x' },
   };
   return evaluateCheckpoint({ ...config, ...more } as CheckpointConfigInput, container, { files: nodeFileSystem });
 }
@@ -226,7 +226,7 @@ it.each([{ width: 2 }, { head: 'other' }])('what is published is not of a networ
   expect(result).not.toHaveProperty('published');
 });
 
-it('pictures are of the size and prepared as the published network was fed them', async () => {
+it('images are of the size and prepared as the published network was fed them', async () => {
   const framed: Dataset = {
     ...dataset(['n02', 'n05'], [], []),
     open: async () => {
@@ -267,24 +267,24 @@ it('the record that is named says what the classes are', async () => {
 it('a split that is named is drawn as for a run', async () => {
   const container = containerOf(dataset(['n02', 'n05'], [1, 4, 4], [0, 1, 1]), record(1));
   const path = await plant(0);
-  const of = (split: string) => run(container, path, { dataset: { name: 'pictures', folder: '/x', split } });
+  const of = (split: string) => run(container, path, { dataset: { name: 'images', folder: '/x', split } });
   expect(await of('test')).toMatchObject({ split: 'test', count: 1 });
   expect(await of('train')).toMatchObject({ split: 'train', count: 2 });
   expect(await of('all')).toMatchObject({ split: 'all', count: 3 });
   await expect(of('val')).rejects.toThrow("no split of the data set 'val'. Accepted: train, test");
 });
 
-it('may be of some pictures of a split, the same ones each time', async () => {
+it('may be of some images of a split, the same ones each time', async () => {
   const container = containerOf(dataset(['n02', 'n05'], [1, 4, 4], [0, 1, 1]), record(1));
   const path = await plant(0);
-  const of = (limit: number) => run(container, path, { dataset: { name: 'pictures', folder: '/x', limit } });
+  const of = (limit: number) => run(container, path, { dataset: { name: 'images', folder: '/x', limit } });
   const two = await of(2);
   expect(two).toMatchObject({ count: 2, top1: 1 });
   expect(await of(2)).toEqual(two);
   expect(await of(4)).toMatchObject({ count: 3 });
 });
 
-it('pictures may be normalized otherwise than the network does it', async () => {
+it('images may be normalized otherwise than the network does it', async () => {
   const container = containerOf(dataset(['n02', 'n05'], [1, 4], [0, 1]), record(1));
   const path = await plant(0);
   const of = async (mean: number) => {

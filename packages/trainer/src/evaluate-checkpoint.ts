@@ -15,13 +15,13 @@ import {
   withNormalization,
 } from '@graftjs/core';
 import { limitSplit } from './batches.js';
-import { checkSplit, pictureSize } from './check-inputs.js';
+import { checkSplit, imageSize } from './check-inputs.js';
 import { closingAll } from './closing-all.js';
 import { evaluate } from './evaluate.js';
 import type { RunEvent } from './events.js';
+import type { ImageWorkers } from './image-workers.js';
 import { mapClasses } from './map-classes.js';
 import type { Evaluation } from './metrics.js';
-import type { PictureWorkers } from './picture-workers.js';
 import { createPreprocessing } from './preprocessing/create-preprocessing.js';
 import { restoreVariables } from './restore.js';
 import { type CheckpointConfig, type CheckpointConfigInput, parseCheckpointConfig } from './run-config.js';
@@ -33,7 +33,7 @@ import { openStartingWeights } from './starting-weights.js';
 export interface EvaluateCheckpointOptions {
   readonly files: FileSystem;
   /** See `BatchOptions`. */
-  readonly workers?: number | PictureWorkers;
+  readonly workers?: number | ImageWorkers;
   /** Ends it before the next batch, with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called with what is taken of the checkpoint, before it is done. */
@@ -89,7 +89,7 @@ function prepareNetwork(config: CheckpointConfig, container: Container) {
 
 /**
  * Evaluates a network with the weights of a checkpoint, of any format and by anyone's names, on a data set. What is not said
- * is as the network was published: the size of its pictures, its outputs, its preprocessing, and which of the outputs stands for
+ * is as the network was published: the size of its images, its outputs, its preprocessing, and which of the outputs stands for
  * which class (see `mapClasses`).
  * @throws UsageError, PluginError, DataError, CheckpointError, EngineError by what is wrong; RunError as `evaluate`
  */
@@ -104,7 +104,7 @@ export function evaluateCheckpoint(
     const engine = resolve(container, ENGINE, config.engine.name);
     const { model, pretrained, isWhole, preprocessing } = prepareNetwork(config, container);
     const own = buildGraph({ model }, container);
-    pictureSize(own);
+    imageSize(own);
 
     const { folder, split: wanted = 'all' } = dataset;
     const data = await findDataset(dataset.name, container).open({ folder, whole: wanted === 'all' });
@@ -126,8 +126,8 @@ export function evaluateCheckpoint(
     const session = await engine.open(graph, device === undefined ? {} : { device });
     closing.push(() => session.close());
     await restoreVariables(session, reader, read);
-    const pictures = relabelled(limitSplit(split, dataset.limit, 0), outputs);
-    const result = await evaluate(session, pictures, names, { preprocessing, batchSize, ...evaluating });
+    const images = relabelled(limitSplit(split, dataset.limit, 0), outputs);
+    const result = await evaluate(session, images, names, { preprocessing, batchSize, ...evaluating });
     return { split: name, ...result, ...(pretrained && isPublished && isWhole && { published: pretrained.accuracy }) };
   });
 }

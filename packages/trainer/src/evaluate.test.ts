@@ -1,8 +1,8 @@
-import { type Graph, GraphBuilder, type Picture, type Session } from '@graftjs/core';
+import { type Graph, GraphBuilder, type Image, type Session } from '@graftjs/core';
 import { evaluateGraph, formulaVariable } from '@graftjs/core/testing';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { colourPicture, colourSplit, tinyNet } from '../test/tiny.js';
+import { colourImage, colourSplit, tinyNet } from '../test/tiny.js';
 import { evaluate } from './evaluate.js';
 import { ClassificationMetrics } from './metrics.js';
 import { predict } from './predict.js';
@@ -19,10 +19,10 @@ async function open(graph: Graph = tinyNet.build()): Promise<Session> {
 }
 
 /** The logits by core's plain loops. */
-function referenceLogits(picture: Picture): Float32Array {
+function referenceLogits(image: Image): Float32Array {
   const graph = tinyNet.build();
   const variables = new Map(graph.variables.map(({ name, shape }) => [name, formulaVariable(name, shape)]));
-  const bytes = Uint8ClampedArray.from(preprocessing.evaluate(picture, 8));
+  const bytes = Uint8ClampedArray.from(preprocessing.evaluate(image, 8));
   return Float32Array.from(evaluateGraph(graph, variables, bytes).get(graph.output)!);
 }
 
@@ -50,9 +50,9 @@ describe('evaluate', () => {
     await expect(evaluate(await open(), colourSplit(25, 0), classes, options)).rejects.toThrow('enough');
   });
 
-  it('refuses an empty split, names that are not as many as outputs, and a network of other pictures', async () => {
+  it('refuses an empty split, names that are not as many as outputs, and a network of other images', async () => {
     const session = await open();
-    await expect(evaluate(session, colourSplit(0, 0), classes, { preprocessing })).rejects.toThrow('has no pictures');
+    await expect(evaluate(session, colourSplit(0, 0), classes, { preprocessing })).rejects.toThrow('has no images');
     await expect(evaluate(session, colourSplit(3, 0), ['a', 'b'], { preprocessing })).rejects.toThrow(
       /3 outputs, and there are 2 classes/,
     );
@@ -60,22 +60,22 @@ describe('evaluate', () => {
     const mean = oblong.mean(oblong.normalize(oblong.input, { mean: [0, 0, 0], scale: 1 }), { name: 'mean' });
     const graph = oblong.build(oblong.reshape(mean, { name: 'logits', shape: [3] }), []);
     await expect(evaluate(await open(graph), colourSplit(3, 0), classes, { preprocessing })).rejects.toThrow(
-      /uint8 of 4x5x3; pictures are uint8 of size x size x 3/,
+      /uint8 of 4x5x3; images are uint8 of size x size x 3/,
     );
   });
 });
 
 describe('predict', () => {
-  it('gives the most probable classes of each picture, in order', async () => {
-    const pictures = Array.from({ length: 7 }, (_, key) => colourPicture(key, key % 3));
+  it('gives the most probable classes of each image, in order', async () => {
+    const images = Array.from({ length: 7 }, (_, key) => colourImage(key, key % 3));
     const found = [];
     const session = await open();
-    for await (const prediction of predict(session, pictures, classes, { preprocessing, batchSize: 3, top: 2 })) {
+    for await (const prediction of predict(session, images, classes, { preprocessing, batchSize: 3, top: 2 })) {
       found.push(prediction);
     }
     expect(found.length).toBe(7);
-    for (const [index, picture] of pictures.entries()) {
-      const exponentials = Array.from(referenceLogits(picture), Math.exp);
+    for (const [index, image] of images.entries()) {
+      const exponentials = Array.from(referenceLogits(image), Math.exp);
       const sum = exponentials.reduce((total, value) => total + value, 0);
       const sorted = exponentials
         .map((value, at) => ({
@@ -92,7 +92,7 @@ describe('predict', () => {
   it('holds one batch of a stream at a time', async () => {
     let given = 0;
     async function* stream() {
-      for (; given < 100; ) yield colourPicture(given++, 0);
+      for (; given < 100; ) yield colourImage(given++, 0);
     }
     for await (const _ of predict(await open(), stream(), classes, { preprocessing, batchSize: 4 })) break;
     expect(given).toBe(4);
@@ -101,7 +101,7 @@ describe('predict', () => {
   it('tells that the network gives no numbers', async () => {
     const session = await open();
     session.write('tiny_net/logits/biases', Float32Array.of(0, Number.NaN, 0));
-    const all = predict(session, [colourPicture(0, 0)], classes, { preprocessing });
+    const all = predict(session, [colourImage(0, 0)], classes, { preprocessing });
     await expect(all.next()).rejects.toMatchObject({ code: 'run/not-finite' });
   });
 });

@@ -4,11 +4,11 @@ import type { RunRecord } from './run-config.js';
 import type { RunEvaluation } from './run-task.js';
 import type { Translation } from './translate-names.js';
 
-/** A frozen part of the network from the pictures on, which need not be computed in every step. */
+/** A frozen part of the network from the images on, which need not be computed in every step. */
 export interface FrozenPrefix {
   /** The end point, or node, that it ends in. */
   readonly output: string;
-  /** What its features take on disk, for the pictures of both splits. */
+  /** What its features take on disk, for the images of both splits. */
   readonly bytes: number;
   /** Why they are computed in every step after all. */
   readonly reason?: string;
@@ -31,7 +31,7 @@ export type RunEvent =
       readonly rows: readonly RestoreRow[];
       /** How the checkpoint's names became the graph's. */
       readonly translation: Translation;
-      /** What pictures are normalized by, where the checkpoint's source does it otherwise than the backbone. */
+      /** What images are normalized by, where the checkpoint's source does it otherwise than the backbone. */
       readonly normalization?: Normalization;
     }
   /** A newer checkpoint of the resumed run could not be read; an older one takes its place. */
@@ -45,11 +45,11 @@ export type RunEvent =
       readonly step: number;
       readonly totalSteps: number;
       readonly stepsPerEpoch: number;
-      /** Pictures. */
+      /** Images. */
       readonly counts: { readonly train: number; readonly test: number };
       readonly skipped: OpenDataset['skipped'];
     }
-  /** The network begins with a frozen part, and what it gives is computed once a picture, or why not. After `start`. */
+  /** The network begins with a frozen part, and what it gives is computed once an image, or why not. After `start`. */
   | ({ readonly type: 'frozen' } & FrozenPrefix)
   /** Batch normalization's statistics are computed anew, before the first step. */
   | { readonly type: 'recalibrating'; readonly done: number; readonly count: number }
@@ -64,7 +64,7 @@ export type RunEvent =
       readonly totalSteps: number;
       /** 1 for the first. */
       readonly epoch: number;
-      /** Softmax cross-entropy, the mean over the step's pictures or labelled pixels, with class weights and smoothed labels. */
+      /** Softmax cross-entropy, the mean over the step's images or labelled pixels, with class weights and smoothed labels. */
       readonly loss: number;
       /** With the losses of auxiliary outputs and weight decay. */
       readonly totalLoss: number;
@@ -74,14 +74,14 @@ export type RunEvent =
     }
   /** The network takes nearly all pixels of other classes for this one; looked for every 50 steps. */
   | { readonly type: 'stalled'; readonly step: number; readonly epoch: number; readonly class: string }
-  /** An evaluation's progress, after each batch or picture. */
+  /** An evaluation's progress, after each batch or image. */
   | { readonly type: 'evaluating'; readonly step: number; readonly done: number; readonly count: number }
   | {
       readonly type: 'evaluation';
       readonly step: number;
       readonly epoch: number;
       readonly result: RunEvaluation;
-      /** Where training normalizes by the batch: whether that and use come to the same, on the last step's pictures. */
+      /** Where training normalizes by the batch: whether that and use come to the same, on the last step's images. */
       readonly modes?: ModeComparison;
       /** Whether it is better than all before it. */
       readonly best: boolean;

@@ -11,7 +11,7 @@ export interface ExportFacts {
   readonly licence?: string;
 }
 
-/** How a picture becomes what the network takes, for programs. */
+/** How an image becomes what the network takes, for programs. */
 function describePreprocessing({ graph, preprocessing }: ExportTask): Record<string, unknown> {
   const { name, steps } = preprocessing;
   const [height, width, channels] = graph.input.shape;

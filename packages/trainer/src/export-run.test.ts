@@ -49,16 +49,16 @@ const metadataOf = async (path: string): Promise<Record<string, unknown>> => {
   return Object.fromEntries(parsed);
 };
 
-/** The probabilities that `predict` gives for all pictures of `test`, and those of a file. */
+/** The probabilities that `predict` gives for all images of `test`, and those of a file. */
 async function bothOf(path: string): Promise<{ expected: number[]; found: number[] }> {
   const opened = await openRun(run, tinyContainer(), { files });
   const file = await onnxExporter.open(path);
   try {
     const { classes, preprocessing, session } = opened;
     const { test } = (await opened.openDataset()).splits;
-    const pictures = await Promise.all(Array.from(test.labels.keys(), (index) => test.read(index)));
+    const images = await Promise.all(Array.from(test.labels.keys(), (index) => test.read(index)));
     const expected: number[] = [];
-    for await (const predictions of predict(session, pictures, classes, { preprocessing, top: classes.length })) {
+    for await (const predictions of predict(session, images, classes, { preprocessing, top: classes.length })) {
       const inOrder = predictions.toSorted((a, b) => a.index - b.index);
       expected.push(...inOrder.map(({ probability }) => probability));
     }
@@ -187,14 +187,14 @@ describe('what was there stays, and nothing else comes', () => {
     const done = await exported({}, wrongExporter('tiny_net/logits/biases', 0.01));
     expect(done.outcome).toMatchObject({
       code: 'export/differs',
-      message: expect.stringMatching(/For picture \d+ and the class \w+ .* 0.0001 is accepted/) as string,
+      message: expect.stringMatching(/For image \d+ and the class \w+ .* 0.0001 is accepted/) as string,
     });
     await nothingElse(done);
   });
 
   it('where the file gives no numbers', async () => {
     const open: Exporter['open'] = async () => ({
-      predict: async (_pictures, count) => new Float32Array(3 * count).fill(Number.NaN),
+      predict: async (_images, count) => new Float32Array(3 * count).fill(Number.NaN),
       close: async () => {},
     });
     const done = await exported({ precision: 'int8' }, { ...onnxExporter, open });

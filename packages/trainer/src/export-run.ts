@@ -15,7 +15,7 @@ import {
 } from '@graftjs/core';
 import { calibrate } from './calibrate.js';
 import { checkExported } from './check-exported.js';
-import { pictureSize } from './check-inputs.js';
+import { imageSize } from './check-inputs.js';
 import { closingAll } from './closing-all.js';
 import { withDraftFolder, writingTo } from './draft-folder.js';
 import { type ExportFacts, exportMetadata } from './export-metadata.js';
@@ -31,7 +31,7 @@ import { segmenterExport } from './segmentation/segmenter-export.js';
 export interface ExportRunOptions extends OpenRunOptions, StageOptions {
   /** The file; it is replaced where it is there. Its ending says what kind it is: `.onnx`. */
   readonly out: string;
-  /** Height and width in pixels of the pictures that the file takes, where the network tells the class of each pixel. Default: the run's. */
+  /** Height and width in pixels of the images that the file takes, where the network tells the class of each pixel. Default: the run's. */
   readonly size?: PairOption;
   /** One of the exporter's. Default: its first. */
   readonly precision?: string;
@@ -46,7 +46,7 @@ export interface ExportResult<M extends RunScores = Scores> {
   readonly precision: string;
   /** The step that the weights are of. */
   readonly step: number;
-  /** How many pictures the file was compared on, and how far it is from the network at most; see `Difference`, `MaskDifference`. */
+  /** How many images the file was compared on, and how far it is from the network at most; see `Difference`, `MaskDifference`. */
   readonly compared: number;
   readonly difference: number;
   /** Of the file on `test`: measured where numbers are rounded, else as the run has it, if it has evaluated these weights. */
@@ -81,7 +81,7 @@ function publishedLicence({ config }: TrainedRun, container: Container): string 
 
 /** What is to be known of the network before the file is written; then its session is not needed any more. */
 interface Reference {
-  /** Of the pictures that are compared, batch by batch. */
+  /** Of the images that are compared, batch by batch. */
   readonly logits: readonly Float32Array[];
   readonly ranges?: ReadonlyMap<string, ValueRange>;
   readonly original?: RunScores;
@@ -185,13 +185,13 @@ async function withTask<T>(
       closing.push(() => run.close());
       const data = await run.openDataset();
       closing.push(() => data.close());
-      const [height, width] = pair(size ?? pictureSize(run.graph));
+      const [height, width] = pair(size ?? imageSize(run.graph));
       return work(await segmenterExport(run, data, { height, width }));
     }
     if (size !== undefined) {
       throw new UsageError(
         'usage/size',
-        "A size is for networks that tell the class of each pixel; of others the file takes pictures of the run's own size.",
+        "A size is for networks that tell the class of each pixel; of others the file takes images of the run's own size.",
       );
     }
     const run = await openRun(folder, container, options);
@@ -203,10 +203,10 @@ async function withTask<T>(
 }
 
 /**
- * Writes what a run has trained, with its moving averages where it keeps them, as a file for other programs: pictures in,
- * probabilities of the classes out, or the class of each pixel. The file is run on pictures of the run's `test` and compared with the network before it
+ * Writes what a run has trained, with its moving averages where it keeps them, as a file for other programs: images in,
+ * probabilities of the classes out, or the class of each pixel. The file is run on images of the run's `test` and compared with the network before it
  * is put in place; what was there stays until then, and stays for good where anything fails. The run is only read. Where the
- * precision rounds numbers, ranges of values come from pictures of `train`, and network and file are evaluated on all of `test`.
+ * precision rounds numbers, ranges of values come from images of `train`, and network and file are evaluated on all of `test`.
  * @typeParam M what the network is measured by: `MaskScores` for one that tells the class of each pixel
  * @throws UsageError `usage/out`, `usage/unknown-name`; ExportError `export/differs`, `export/cannot-write`,
  * `export/aborted`, and what the exporter throws; what `openRun` and `openDataset` throw

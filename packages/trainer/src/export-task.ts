@@ -2,13 +2,13 @@ import type { ExportedNetwork, Graph, PreprocessingStep, Session, Split } from '
 import { limitSplit } from './batches.js';
 import { comparePredictions } from './compare-predictions.js';
 import { type Classifier, evaluate } from './evaluate.js';
-import { classifiedPictures, type ExportPictures } from './export-pictures.js';
+import { classifiedImages, type ExportImages } from './export-images.js';
+import type { ImageWorkers } from './image-workers.js';
 import type { OpenRun, TrainedRun } from './open-run.js';
-import type { PictureWorkers } from './picture-workers.js';
 import type { ClassifiedData } from './run-data.js';
 import type { RunScores, Watching } from './run-task.js';
 
-/** What a file gives for pictures. */
+/** What a file gives for images. */
 export type ExportedValues = Awaited<ReturnType<ExportedNetwork['predict']>>;
 
 /** What is to be told where a file gives something else than the network. */
@@ -16,8 +16,8 @@ export interface ExportDifference {
   /** Of what is accepted as a share. */
   readonly share: number;
   /** Among those that were compared. */
-  readonly picture: number;
-  /** The rest of a sentence that began with the picture. */
+  readonly image: number;
+  /** The rest of a sentence that began with the image. */
   readonly what: string;
 }
 
@@ -29,19 +29,19 @@ export interface ExportTask {
   readonly session: Session;
   /** Of the file, to be told in it. */
   readonly preprocessing: { readonly name: string; readonly steps?: readonly PreprocessingStep[] };
-  /** Pictures of `test` that every file is compared on. */
-  readonly compared: ExportPictures;
-  /** Pictures of `train` that show what range the values have. */
-  readonly calibration: ExportPictures;
-  /** @param logits of the compared pictures, in any parts, as the file's values are */
+  /** Images of `test` that every file is compared on. */
+  readonly compared: ExportImages;
+  /** Images of `train` that show what range the values have. */
+  readonly calibration: ExportImages;
+  /** @param logits of the compared images, in any parts, as the file's values are */
   compare(logits: readonly Float32Array[], values: readonly ExportedValues[]): ExportDifference;
   /** Of the network on `test`, as the file is measured. */
   evaluateNetwork(watching: Watching): Promise<RunScores>;
   evaluateFile(file: ExportedNetwork, watching: Watching): Promise<RunScores>;
 }
 
-const comparedPictures = 64;
-const calibrationPictures = 128;
+const comparedImages = 64;
+const calibrationImages = 128;
 
 /** Parts of an array as one. */
 export function joined(parts: readonly Float32Array[]): Float32Array {
@@ -67,16 +67,16 @@ function classifierOf(graph: Graph, file: ExportedNetwork): Classifier {
   };
 }
 
-/** Of a network that tells the class of a picture: the file gives probabilities. */
+/** Of a network that tells the class of an image: the file gives probabilities. */
 export function classifierExport(
   run: OpenRun,
   { splits: { train, test } }: ClassifiedData,
-  workers: number | PictureWorkers | undefined,
+  workers: number | ImageWorkers | undefined,
 ): ExportTask {
   const { graph, session, preprocessing, classes, config } = run;
   const reading = { preprocessing, ...(workers !== undefined && { workers }) };
-  const pictures = (split: Split, limit: number) =>
-    classifiedPictures(graph, limitSplit(split, limit, config.seed), reading);
+  const images = (split: Split, limit: number) =>
+    classifiedImages(graph, limitSplit(split, limit, config.seed), reading);
   const evaluating = { ...reading, batchSize: config.batchSize };
   const steps = preprocessing.describe?.(graph.input.shape[0]!);
   return {
@@ -84,15 +84,15 @@ export function classifierExport(
     graph,
     session,
     preprocessing: { name: preprocessing.name, ...(steps && { steps }) },
-    compared: pictures(test, comparedPictures),
-    calibration: pictures(train, calibrationPictures),
+    compared: images(test, comparedImages),
+    calibration: images(train, calibrationImages),
     compare(logits, values) {
       const [network, found] = [joined(logits), joined(values as readonly Float32Array[])];
-      const { share, picture, class: index, expected, received } = comparePredictions(network, found, classes.length);
+      const { share, image, class: index, expected, received } = comparePredictions(network, found, classes.length);
       const what =
         `and the class ${classes[index]} it is a probability of ${received} instead of ${expected}; logarithms differ by ` +
         `${share.toPrecision(2)} of their scale`;
-      return { share, picture, what };
+      return { share, image, what };
     },
     evaluateNetwork: (watching) => evaluate(session, test, classes, { ...evaluating, ...watching }),
     evaluateFile: (file, watching) =>

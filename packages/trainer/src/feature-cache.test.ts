@@ -52,7 +52,7 @@ async function run(config: RunConfigInput, features?: FeatureCacheOptions) {
 const prefixOutput = 'tiny_net/pool/Mean';
 
 describe('a frozen prefix', () => {
-  it('is computed once a picture, whatever the epochs, and changes nothing', async () => {
+  it('is computed once an image, whatever the epochs, and changes nothing', async () => {
     const cache = { folder: `${await temporaryFolder()}/features` };
     const without = await run(headOnly);
     const once = await run(headOnly, cache);

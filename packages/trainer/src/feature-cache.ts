@@ -17,11 +17,11 @@ export interface FeatureCacheParts {
   readonly session: Session;
   readonly files: FileSystem;
   readonly options: FeatureCacheOptions;
-  /** Height and width of the pictures. */
+  /** Height and width of the images. */
   readonly size: number;
 }
 
-/** A split's pictures as a network takes them. */
+/** A split's images as a network takes them. */
 export interface PreparedSplit {
   /** How many there are. */
   readonly count: number;
@@ -29,10 +29,10 @@ export interface PreparedSplit {
   read(indices: Uint32Array): Promise<Uint8Array>;
 }
 
-/** Pictures in a file. */
-const chunkPictures = 256;
-/** Pictures that the prefix gets at once. */
-const batchPictures = 32;
+/** Images in a file. */
+const chunkImages = 256;
+/** Images that the prefix gets at once. */
+const batchImages = 32;
 const digestBytes = 32;
 const suffix = '.features';
 const removable = /\.features(\..*\.tmp)?$/;
@@ -42,9 +42,9 @@ export const defaultLimit = 8 * 2 ** 30;
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, index) => byte === b[index]);
 
-/** The bytes on disk of the features of a split with so many pictures. */
-export function featureBytes(prefix: Graph, pictures: number): number {
-  return pictures * 4 * outputSize(prefix) + Math.ceil(pictures / chunkPictures) * digestBytes;
+/** The bytes on disk of the features of a split with so many images. */
+export function featureBytes(prefix: Graph, images: number): number {
+  return images * 4 * outputSize(prefix) + Math.ceil(images / chunkImages) * digestBytes;
 }
 
 function outputSize({ nodes, output }: Graph): number {
@@ -52,8 +52,8 @@ function outputSize({ nodes, output }: Graph): number {
 }
 
 /**
- * What a frozen prefix makes of pictures, computed once a picture and kept in files of 256. A file's name is the SHA-256 of
- * the prefix (graph and weights) and of the very bytes that it was fed, so other weights, another size or other pictures
+ * What a frozen prefix makes of images, computed once an image and kept in files of 256. A file's name is the SHA-256 of
+ * the prefix (graph and weights) and of the very bytes that it was fed, so other weights, another size or other images
  * never meet it; it ends with the SHA-256 of its values, which is checked when it is found.
  */
 export class FeatureCache {
@@ -72,7 +72,7 @@ export class FeatureCache {
 
   /**
    * Computes what is not there yet of a split.
-   * @param onProgress called with the number of pictures done, cached or computed
+   * @param onProgress called with the number of images done, cached or computed
    */
   async prepare(
     split: PreparedSplit,
@@ -80,11 +80,11 @@ export class FeatureCache {
   ): Promise<FeatureSource> {
     const names: string[] = [];
     const { count } = split;
-    const load = (chunk: number) => this.#pictures(split, chunk * chunkPictures);
-    for await (const inputs of prefetched(0, Math.ceil(count / chunkPictures), 1, load)) {
+    const load = (chunk: number) => this.#images(split, chunk * chunkImages);
+    for await (const inputs of prefetched(0, Math.ceil(count / chunkImages), 1, load)) {
       options.signal?.throwIfAborted();
       names.push(await this.#ensure(inputs));
-      options.onProgress?.(Math.min(names.length * chunkPictures, count));
+      options.onProgress?.(Math.min(names.length * chunkImages, count));
     }
     return { read: (indices) => this.#read(split, names, indices) };
   }
@@ -102,14 +102,14 @@ export class FeatureCache {
     return sha256(...digests);
   }
 
-  /** The pictures of the file that begins with picture `start`. */
-  #pictures(split: PreparedSplit, start: number): Promise<Uint8Array> {
-    const count = Math.min(chunkPictures, split.count - start);
+  /** The images of the file that begins with image `start`. */
+  #images(split: PreparedSplit, start: number): Promise<Uint8Array> {
+    const count = Math.min(chunkImages, split.count - start);
     const indices = Uint32Array.from({ length: count }, (_, index) => start + index);
     return split.read(indices);
   }
 
-  /** Makes sure that the file of these pictures is there and whole; gives its name. */
+  /** Makes sure that the file of these images is there and whole; gives its name. */
   async #ensure(inputs: Uint8Array): Promise<string> {
     const count = inputs.length / (this.#parts.size ** 2 * 3);
     this.#prefix ??= await this.#prefixDigest();
@@ -123,8 +123,8 @@ export class FeatureCache {
     const { session } = this.#parts;
     const one = inputs.length / count;
     const features = new Float32Array(count * this.#size);
-    for (let start = 0; start < count; start += batchPictures) {
-      const end = Math.min(start + batchPictures, count);
+    for (let start = 0; start < count; start += batchImages) {
+      const end = Math.min(start + batchImages, count);
       const outputs = await session.predict(inputs.subarray(start * one, end * one), end - start);
       features.set(outputs.get(session.graph.output)!, start * this.#size);
     }
@@ -186,13 +186,13 @@ export class FeatureCache {
     const length = 4 * this.#size;
     for (const [place, index] of indices.entries()) {
       const into = bytes.subarray(place * length, (place + 1) * length);
-      const name = names[Math.floor(index / chunkPictures)]!;
-      const position = (index % chunkPictures) * length;
+      const name = names[Math.floor(index / chunkImages)]!;
+      const position = (index % chunkImages) * length;
       try {
         await this.#readRecord(name, position, into);
       } catch {
         // Another run made room for its own, or someone emptied the cache.
-        await this.#ensure(await this.#pictures(split, index - (index % chunkPictures)));
+        await this.#ensure(await this.#images(split, index - (index % chunkImages)));
         await this.#readRecord(name, position, into);
       }
     }

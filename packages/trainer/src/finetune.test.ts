@@ -19,7 +19,7 @@ const learning = { ...tinyConfig, epochs: 12 } satisfies RunConfigInput;
 describe('a run', () => {
   it('learns what can be learned, and tells of each step, evaluation and checkpoint', async () => {
     const { folder, result, events, of } = await runTiny(learning);
-    // Three classes of as many pictures each.
+    // Three classes of as many images each.
     expect(result.metrics.top1).toBeGreaterThan(0.9);
     expect(result.metrics.loss).toBeLessThan(Math.log(3) / 2);
     expect(result).toMatchObject({ run: folder, steps: 12 * 7 });
@@ -65,7 +65,7 @@ describe('a run', () => {
     expect(of('saved').map(({ step }) => step)).toEqual([5, 10, 11]);
   });
 
-  it('trains and tests on as many pictures as it is limited to', async () => {
+  it('trains and tests on as many images as it is limited to', async () => {
     const dataset = { ...tinyConfig.dataset, limitTrain: 10, limitTest: 4 };
     const { events, result, of } = await runTiny({ ...tinyConfig, dataset, epochs: 2 });
     expect(events[0]).toMatchObject({ counts: { train: 10, test: 4 }, stepsPerEpoch: 2 });
@@ -275,11 +275,11 @@ describe('what is wrong is told before anything is written', () => {
       );
     const good = colourSplit(6, 0);
     expect((await with_({ train: colourSplit(0, 0), test: good })).message).toMatch(
-      /split 'train' of \/odd has no pictures/,
+      /split 'train' of \/odd has no images/,
     );
     expect((await with_({ train: good })).message).toMatch(/odd has no split 'test'. It has: train/);
     const wrong = { ...good, labels: Int32Array.of(0, 1, 3) };
-    expect((await with_({ train: good, test: wrong })).message).toMatch(/picture 2 in.*'test'.*label 3.*0 to 2/);
+    expect((await with_({ train: good, test: wrong })).message).toMatch(/image 2 in.*'test'.*label 3.*0 to 2/);
   });
 
   it('a checkpoint that does not fit', async () => {

@@ -3,11 +3,11 @@ export {
   type BatchOptions,
   evaluationBatches,
   type FeatureSource,
+  type ImageBatch,
   limitSplit,
   type MaskTrainingBatch,
   type MaskTrainingBatchOptions,
   maskTrainingBatches,
-  type PictureBatch,
   type TrainingBatch,
   type TrainingBatchOptions,
   trainingBatches,
@@ -25,6 +25,7 @@ export { type ExportResult, type ExportRunOptions, exportRun } from './export-ru
 export type { ExportStage } from './export-stages.js';
 export { FeatureCache, type FeatureCacheOptions } from './feature-cache.js';
 export { finetune, finetuneStages, resume } from './finetune.js';
+export type { ImageJob, ImageWorkers } from './image-workers.js';
 export { initialValue } from './initializers.js';
 export { ClassificationMetrics, type Evaluation, type Scores } from './metrics.js';
 export { mostLikelyClasses } from './most-likely-classes.js';
@@ -38,7 +39,6 @@ export { ftrl } from './optimizers/ftrl.js';
 export { momentum, nesterov, sgd } from './optimizers/gradient-descent.js';
 export { optimizers } from './optimizers/optimizers.js';
 export { rmsprop } from './optimizers/rmsprop.js';
-export type { PictureJob, PictureWorkers } from './picture-workers.js';
 export { stepsPerEpoch } from './plan-batches.js';
 export { type Prediction, type PredictOptions, predict } from './predict.js';
 export { createMaskPreprocessing } from './preprocessing/create-mask-preprocessing.js';
@@ -65,10 +65,10 @@ export type { RunState, StepScores } from './run-state.js';
 export type { RunEvaluation, RunScores } from './run-task.js';
 export { Saver, type SaverOptions } from './saver.js';
 export { createSchedule, type ScheduleOptions } from './schedules.js';
-export { type EvaluateMasksOptions, evaluateMasks, type SegmentedPicture } from './segmentation/evaluate-masks.js';
+export { type EvaluateMasksOptions, evaluateMasks, type SegmentedImage } from './segmentation/evaluate-masks.js';
 export { type EvaluateRunMasksOptions, type OpenMaskRun, openMaskRun } from './segmentation/open-mask-run.js';
 export { countPixels, type PixelCounts, resolvePixelWeights } from './segmentation/pixel-weights.js';
-export { type SegmentOptions, segmentPicture } from './segmentation/segment-picture.js';
+export { type SegmentOptions, segmentImage } from './segmentation/segment-image.js';
 export { SizedNetwork } from './segmentation/sized-network.js';
 export type { ViewOptions } from './segmentation/view-options.js';
 export { type MaskScores, SegmentationMetrics, type SegmentationScores } from './segmentation-metrics.js';

@@ -1,22 +1,22 @@
 // The built package, since a thread imports what was built.
-import { DataError, type MaskedPicture, type MaskPreprocessing, type MaskSplit, type Split } from '@graftjs/core';
-import { formulaPicture } from '@graftjs/core/testing';
+import { DataError, type MaskedImage, type MaskPreprocessing, type MaskSplit, type Split } from '@graftjs/core';
+import { formulaImage } from '@graftjs/core/testing';
 import {
   createMaskPreprocessing,
   createPreprocessing,
   createRandom,
+  type ImageJob,
+  type ImageWorkers,
   limitSplit,
   type MaskTrainingBatch,
   maskTrainingBatches,
-  type PictureJob,
-  type PictureWorkers,
   trainingBatches,
 } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-function start(count: number): PictureWorkers {
-  const workers = startPictureWorkers(count);
+function start(count: number): ImageWorkers {
+  const workers = startImageWorkers(count);
   onTestFinished(() => workers.close());
   return workers;
 }
@@ -24,15 +24,15 @@ function start(count: number): PictureWorkers {
 const moduleOf = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
 
 /** Noise of various sizes, whose mask is its index where it is not void. */
-function noise(index: number): MaskedPicture {
+function noise(index: number): MaskedImage {
   const [height, width] = [40 + ((index * 7) % 30), 40 + ((index * 11) % 50)];
   const mask = Uint8Array.from({ length: height * width }, (_, i) => (i % 5 === 0 ? 255 : index));
-  return { data: formulaPicture(`picture ${index}`, height, width), mask, height, width };
+  return { data: formulaImage(`image ${index}`, height, width), mask, height, width };
 }
 
 const noiseSplit = (count: number): MaskSplit => ({
   count,
-  id: (index) => `picture ${index}`,
+  id: (index) => `image ${index}`,
   size: noise,
   read: async (index) => noise(index),
 });
@@ -43,11 +43,11 @@ const moduleSplit = (count: number): MaskSplit => ({
   read: () => Promise.reject(new Error('read on the main thread')),
   module: {
     url: moduleOf(`
-      import { formulaPicture } from '${import.meta.resolve('@graftjs/core/testing')}';
-      export const readPicture = async (index) => {
+      import { formulaImage } from '${import.meta.resolve('@graftjs/core/testing')}';
+      export const readImage = async (index) => {
         const [height, width] = [40 + ((index * 7) % 30), 40 + ((index * 11) % 50)];
         const mask = Uint8Array.from({ length: height * width }, (_, i) => (i % 5 === 0 ? 255 : index));
-        return { data: formulaPicture('picture ' + index, height, width), mask, height, width };
+        return { data: formulaImage('image ' + index, height, width), mask, height, width };
       };
     `),
     key: (index) => index,
@@ -65,7 +65,7 @@ const options = { size: 24, preprocessing, classes: 21, batchSize: 8, seed: 7, f
 const count = 21;
 
 describe('batches with masks', () => {
-  it('come in the order of those with labels, each picture drawn by epoch and index', async () => {
+  it('come in the order of those with labels, each image drawn by epoch and index', async () => {
     const labelled: Split = { ...noiseSplit(count), labels: new Int32Array(count) };
     const accumulate = 2;
     const plain = { ...options, preprocessing: createPreprocessing(['none']), accumulate };
@@ -81,7 +81,7 @@ describe('batches with masks', () => {
         .flatMap((other) => [...other.masks.filter((label) => label !== 255)]);
       expect([...classWeights]).toEqual(new Array<number>(21).fill(Math.fround(1 / labelled.length)));
       for (const [place, index] of indices.entries()) {
-        // Stream 4 of a run is that of its pictures.
+        // Stream 4 of a run is that of its images.
         const { values, mask } = preprocessing.train(noise(index), 24, createRandom(7, 4, epoch, index));
         expect(masks.subarray(place * 576, (place + 1) * 576)).toEqual(mask);
         expect(inputs.subarray(place * 1728, (place + 1) * 1728)).toEqual(
@@ -99,8 +99,8 @@ describe('batches with masks', () => {
     const training = { ...options, preprocessing: createMaskPreprocessing(names.split(',')) };
     const expected = await collect(maskTrainingBatches(noiseSplit(count), training));
     const workers = start(threads);
-    const jobs: PictureJob[] = [];
-    const noting: PictureWorkers = {
+    const jobs: ImageJob[] = [];
+    const noting: ImageWorkers = {
       ...workers,
       prepare(job) {
         jobs.push(job);
@@ -110,8 +110,8 @@ describe('batches with masks', () => {
     for (const split of [noiseSplit(count), moduleSplit(count)]) {
       expect(await collect(maskTrainingBatches(split, { ...training, workers: noting }))).toEqual(expected);
     }
-    const pictures = jobs.reduce((sum, { indices }) => sum + indices.length, 0);
-    expect(pictures).toBe(2 * expected.reduce((sum, { indices }) => sum + indices.length, 0));
+    const images = jobs.reduce((sum, { indices }) => sum + indices.length, 0);
+    expect(images).toBe(2 * expected.reduce((sum, { indices }) => sum + indices.length, 0));
   });
 
   it('leave the masks that a split gives as they are', async () => {
@@ -123,8 +123,8 @@ describe('batches with masks', () => {
 
   it('are made by a preprocessing of a module', async () => {
     const url = moduleOf(`
-      const prepare = (picture, size) => ({
-        values: new Float32Array(size * size * 3).fill(9), mask: new Uint8Array(size * size).fill(picture.mask[1]),
+      const prepare = (image, size) => ({
+        values: new Float32Array(size * size * 3).fill(9), mask: new Uint8Array(size * size).fill(image.mask[1]),
       });
       export const mine = { name: 'mine', train: prepare, evaluate: prepare };
     `);
@@ -153,13 +153,13 @@ describe('batches with masks', () => {
 });
 
 describe('a limit of a split with masks', () => {
-  it('leaves the pictures that it leaves of one with labels', async () => {
+  it('leaves the images that it leaves of one with labels', async () => {
     const labelled: Split = { ...noiseSplit(count), labels: Int32Array.from({ length: count }, (_, index) => index) };
     const expected = limitSplit(labelled, 6, 3);
     for (const split of [limitSplit(noiseSplit(count), 6, 3), limitSplit(moduleSplit(count), 6, 3)]) {
       expect(split.count).toBe(6);
       const ids = Array.from({ length: 6 }, (_, index) => split.id(index));
-      expect(ids).toEqual(Array.from(expected.labels, (label) => `picture ${label}`));
+      expect(ids).toEqual(Array.from(expected.labels, (label) => `image ${label}`));
     }
     const limited = limitSplit(noiseSplit(count), 6, 3);
     expect((await limited.read(2)).mask[1]).toBe(expected.labels[2]);

@@ -9,15 +9,15 @@ const count = 60;
 /** Logits in steps of a quarter, so that some are equal. */
 const random = createRandom(5);
 const logits = Float32Array.from({ length: count * names.length }, () => (random.below(40) - 20) / 4);
-// No picture is of the last class.
+// No image is of the last class.
 const labels = Int32Array.from({ length: count }, () => random.below(names.length - 1));
 
-/** Sorts the classes of each picture, as nobody would who is in a hurry. */
+/** Sorts the classes of each image, as nobody would who is in a hurry. */
 function reference() {
   const confusion = names.map(() => names.map(() => 0));
   let [loss, top1, top5] = [0, 0, 0];
-  for (const [picture, label] of labels.entries()) {
-    const own = [...logits.subarray(picture * names.length, (picture + 1) * names.length)];
+  for (const [image, label] of labels.entries()) {
+    const own = [...logits.subarray(image * names.length, (image + 1) * names.length)];
     const sorted = own.map((logit, index) => ({ logit, index })).sort((a, b) => b.logit - a.logit || a.index - b.index);
     const order = sorted.map(({ index }) => index);
     loss += crossEntropy(own, label) / count;
@@ -67,7 +67,7 @@ describe('metrics', () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY])('name what is %s', (value) => {
     const metrics = new ClassificationMetrics(['a', 'b']);
     expect(() => metrics.add(Float32Array.of(0, 1, 0, value), Int32Array.of(1, 0))).toThrow(
-      `gives ${value} for class b of picture 1`,
+      `gives ${value} for class b of image 1`,
     );
   });
 });

@@ -3,9 +3,9 @@ import { firstNotFinite } from './first-not-finite.js';
 
 /** How well a network does on a split. */
 export interface Scores {
-  /** Pictures. */
+  /** Images. */
   readonly count: number;
-  /** Softmax cross-entropy, the mean over the pictures, without weight decay. */
+  /** Softmax cross-entropy, the mean over the images, without weight decay. */
   readonly loss: number;
   /** The share whose class has the largest logit. */
   readonly top1: number;
@@ -15,9 +15,9 @@ export interface Scores {
 
 /** Scores, and where the errors are. */
 export interface Evaluation extends Scores {
-  /** For each class how many pictures it has and the share of them that is recognised (recall), null where it has none. */
+  /** For each class how many images it has and the share of them that is recognised (recall), null where it has none. */
   readonly perClass: readonly { readonly name: string; readonly count: number; readonly accuracy: number | null }[];
-  /** `confusion[truth][prediction]`: numbers of pictures. */
+  /** `confusion[truth][prediction]`: numbers of images. */
   readonly confusion: readonly (readonly number[])[];
 }
 
@@ -32,7 +32,7 @@ function rankOf(logits: Float32Array, label: number): number {
   return rank;
 }
 
-/** Adds up batch by batch what an evaluation is made of; memory does not grow with the number of pictures. */
+/** Adds up batch by batch what an evaluation is made of; memory does not grow with the number of images. */
 export class ClassificationMetrics {
   readonly #classes: readonly string[];
   readonly #confusion: Uint32Array;
@@ -61,9 +61,9 @@ export class ClassificationMetrics {
     if (wrong >= 0) {
       throw new RunError(
         'run/not-finite',
-        `The network gives ${logits[wrong]} for class ${this.#classes[wrong]} of picture ${this.#count}: its weights are ` +
+        `The network gives ${logits[wrong]} for class ${this.#classes[wrong]} of image ${this.#count}: its weights are ` +
           'those of a training that went wrong. Use an earlier checkpoint, or train with a lower learning rate.',
-        { details: { picture: this.#count, class: this.#classes[wrong] } },
+        { details: { image: this.#count, class: this.#classes[wrong] } },
       );
     }
     let largest = 0;
@@ -82,7 +82,7 @@ export class ClassificationMetrics {
     const confusion = this.#classes.map((_, row) => [...this.#confusion.subarray(row * classes, (row + 1) * classes)]);
     let correct = 0;
     const perClass = this.#classes.map((name, index) => {
-      const count = confusion[index]!.reduce((sum, pictures) => sum + pictures, 0);
+      const count = confusion[index]!.reduce((sum, images) => sum + images, 0);
       const right = confusion[index]![index]!;
       correct += right;
       return { name, count, accuracy: count > 0 ? right / count : null };

@@ -2,7 +2,7 @@ import { RunError } from '@graftjs/core';
 
 /**
  * The class of each pixel: the one with the largest logit; of equal ones the lower index, as in `tf.argmax`.
- * @param logits `[..., classes]`, row-major: of a picture `[height, width, classes]`
+ * @param logits `[..., classes]`, row-major: of an image `[height, width, classes]`
  * @param classes at most 255, since 255 is void
  * @returns a byte for each pixel
  * @throws RunError `run/not-finite` where a logit is NaN or infinite

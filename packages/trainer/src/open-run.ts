@@ -40,7 +40,7 @@ export interface OpenRunOptions {
 export interface TrainedRun {
   readonly folder: string;
   readonly config: RunRecord;
-  /** For pictures of the run's own size. */
+  /** For images of the run's own size. */
   readonly graph: Graph;
   /** The step that the weights are of. */
   readonly step: number;
@@ -55,7 +55,7 @@ export interface TrainedRun {
   close(): Promise<void>;
 }
 
-/** A trained network that tells the class of a picture, ready for use. */
+/** A trained network that tells the class of an image, ready for use. */
 export interface OpenRun extends TrainedRun {
   readonly session: Session;
   readonly preprocessing: Preprocessing;
@@ -63,7 +63,7 @@ export interface OpenRun extends TrainedRun {
   openDataset(): Promise<ClassifiedData>;
 }
 
-/** What the run in a folder has learned to tell: the class of a picture, or of each pixel. */
+/** What the run in a folder has learned to tell: the class of an image, or of each pixel. */
 export async function runTarget(
   folder: string,
   container: Container,
@@ -94,7 +94,7 @@ export async function restoreRun(
   const folder = await RunFolder.open(await trainedFolder(path, files), files);
   const { record } = folder;
   if (targetOf(record.model, container) !== target) {
-    const [found, wanted] = target === 'masks' ? ['a picture', 'each pixel'] : ['each pixel', 'a picture'];
+    const [found, wanted] = target === 'masks' ? ['an image', 'each pixel'] : ['each pixel', 'an image'];
     throw new UsageError(
       'usage/target',
       `${folder.path} tells the class of ${found}, and the class of ${wanted} is asked for. Accepted: a run of the other kind.`,

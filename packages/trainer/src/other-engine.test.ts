@@ -75,7 +75,7 @@ describe('a run on one engine', () => {
     expect(scores[1]!.loss).toBeCloseTo(scores[0]!.loss, 5);
   });
 
-  it('keeps what frozen layers make of the pictures, and learns the same head from it', async () => {
+  it('keeps what frozen layers make of the images, and learns the same head from it', async () => {
     const head = { ...tinyConfig, train: 'head', weightDecay: 0.001 } satisfies RunConfigInput;
     const features = { folder: await temporaryFolder() };
     const [kept, computed] = [`${await temporaryFolder()}/run`, `${await temporaryFolder()}/run`];

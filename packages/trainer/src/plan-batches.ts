@@ -6,7 +6,7 @@ export interface PlanOptions {
   /** Default 32. */
   readonly batchSize?: number;
   readonly seed: number;
-  /** Batches of a step, whose pictures are those of one batch so many times as large. Default 1. */
+  /** Batches of a step, whose images are those of one batch so many times as large. Default 1. */
   readonly accumulate?: number;
   /** The first step; default 0. */
   readonly from?: number;
@@ -14,9 +14,9 @@ export interface PlanOptions {
   readonly to: number;
 }
 
-/** A batch of training before its pictures are read. */
+/** A batch of training before its images are read. */
 export interface PlannedBatch {
-  /** Which pictures of the split these are. */
+  /** Which images of the split these are. */
   readonly indices: Uint32Array;
   /** Updates before it. */
   readonly step: number;
@@ -27,16 +27,16 @@ export interface PlannedBatch {
   readonly seed: number;
 }
 
-/** Steps of an epoch; the last one is smaller where the pictures do not fill it. */
-export function stepsPerEpoch(pictures: number, batchSize: number, accumulate = 1): number {
-  return Math.ceil(pictures / (batchSize * accumulate));
+/** Steps of an epoch; the last one is smaller where the images do not fill it. */
+export function stepsPerEpoch(images: number, batchSize: number, accumulate = 1): number {
+  return Math.ceil(images / (batchSize * accumulate));
 }
 
 /**
- * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every one of `count` pictures once, in an
+ * The batches of steps `from` to below `to`, `accumulate` for each step: each epoch every one of `count` images once, in an
  * order of its own. What a step gets depends on the seed and the step alone, so a run goes on from any step as if it had
  * never stopped.
- * @returns which places in the run's sequence of batches are wanted, what is at each, and how many pictures its step has
+ * @returns which places in the run's sequence of batches are wanted, what is at each, and how many images its step has
  */
 export function planBatches(count: number, { batchSize = 32, accumulate = 1, seed, from = 0, to }: PlanOptions) {
   const steps = stepsPerEpoch(count, batchSize, accumulate);
@@ -59,7 +59,7 @@ export function planBatches(count: number, { batchSize = 32, accumulate = 1, see
         seed: createRandom(seed, stream.dropout, place).below(2 ** 32),
       };
     },
-    stepPictures: (step: number): number =>
+    stepImages: (step: number): number =>
       Math.min(accumulate * batchSize, count - (step % steps) * accumulate * batchSize),
   };
 }

@@ -1,8 +1,8 @@
-import { type Picture, type Preprocessing, RunError, type Session } from '@graftjs/core';
-import { checkClasses, pictureSize } from './check-inputs.js';
+import { type Image, type Preprocessing, RunError, type Session } from '@graftjs/core';
+import { checkClasses, imageSize } from './check-inputs.js';
 import { firstNotFinite } from './first-not-finite.js';
 
-/** One class that a picture may have. */
+/** One class that an image may have. */
 export interface Prediction {
   readonly name: string;
   /** Its place among the classes. */
@@ -11,12 +11,12 @@ export interface Prediction {
   readonly probability: number;
 }
 
-/** How pictures are classified. */
+/** How images are classified. */
 export interface PredictOptions {
   readonly preprocessing: Preprocessing;
-  /** Pictures that the network gets at once. Default 32. */
+  /** Images that the network gets at once. Default 32. */
   readonly batchSize?: number;
-  /** How many classes of each picture are given. Default 5. */
+  /** How many classes of each image are given. Default 5. */
   readonly top?: number;
 }
 
@@ -36,9 +36,9 @@ function mostProbable(logits: Float32Array, classes: readonly string[], top: num
     .slice(0, top);
 }
 
-/** Pictures as the network takes them, `batchSize` to a batch. */
+/** Images as the network takes them, `batchSize` to a batch. */
 async function* prepared(
-  pictures: Iterable<Picture> | AsyncIterable<Picture>,
+  images: Iterable<Image> | AsyncIterable<Image>,
   size: number,
   preprocessing: Preprocessing,
   batchSize: number,
@@ -46,8 +46,8 @@ async function* prepared(
   const length = size * size * 3;
   let bytes = new Uint8ClampedArray(batchSize * length);
   let count = 0;
-  for await (const picture of pictures) {
-    bytes.set(preprocessing.evaluate(picture, size), count * length);
+  for await (const image of images) {
+    bytes.set(preprocessing.evaluate(image, size), count * length);
     count++;
     if (count < batchSize) continue;
     yield { inputs: new Uint8Array(bytes.buffer), count };
@@ -58,20 +58,20 @@ async function* prepared(
 }
 
 /**
- * Classifies pictures. For each, in their order, yields its `top` most probable classes, the most probable first. Of the
- * pictures themselves one is held at a time, and of what the network takes one batch.
+ * Classifies images. For each, in their order, yields its `top` most probable classes, the most probable first. Of the
+ * images themselves one is held at a time, and of what the network takes one batch.
  * @param classes their names, as many as the network has outputs
  * @throws RunError `run/not-finite` where a logit is NaN or infinite
  */
 export async function* predict(
   session: Session,
-  pictures: Iterable<Picture> | AsyncIterable<Picture>,
+  images: Iterable<Image> | AsyncIterable<Image>,
   classes: readonly string[],
   { preprocessing, batchSize = 32, top = 5 }: PredictOptions,
 ): AsyncGenerator<readonly Prediction[]> {
   const { graph } = session;
   checkClasses(graph, classes);
-  for await (const { inputs, count } of prepared(pictures, pictureSize(graph), preprocessing, batchSize)) {
+  for await (const { inputs, count } of prepared(images, imageSize(graph), preprocessing, batchSize)) {
     const outputs = await session.predict(inputs, count);
     const logits = outputs.get(graph.output)!;
     for (let i = 0; i < count; i++) {

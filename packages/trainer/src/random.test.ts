@@ -14,7 +14,7 @@ describe('createRandom', () => {
   });
 
   it('is uniform over the first number of many neighbouring streams', () => {
-    // What a seed that is used unmixed gets wrong: the streams of pictures 0, 1, 2, ... would start alike.
+    // What a seed that is used unmixed gets wrong: the streams of images 0, 1, 2, ... would start alike.
     const bins = new Array<number>(16).fill(0);
     const coins = [0, 0];
     let product = 0;

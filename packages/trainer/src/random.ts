@@ -15,7 +15,7 @@ function mix(value: number): number {
 const golden = 0x9e3779b9;
 
 /**
- * A stream of random numbers for a tuple of keys, such as seed, epoch and picture: the same keys give the same stream on
+ * A stream of random numbers for a tuple of keys, such as seed, epoch and image: the same keys give the same stream on
  * every machine, and streams of different keys are unrelated, whatever was drawn from others before. Each of the four
  * words of xoroshiro128+'s state is a hash of all the keys in order, from a starting point of its own.
  * @param keys integers, of which the lower 32 bits count

@@ -11,13 +11,13 @@ import { batchNormsOf } from './batch-norm-policy.js';
 import { sgd } from './optimizers/gradient-descent.js';
 import type { Weights } from './weights.js';
 
-/** So many batches of the first epoch are looked at, at most: of 32 pictures, 6,400. */
+/** So many batches of the first epoch are looked at, at most: of 32 images, 6,400. */
 export const recalibrationBatches = 200;
 
-/** Some pictures as a network takes them, and which these are. */
+/** Some images as a network takes them, and which these are. */
 export type RecalibrationBatch = (Batch | MaskBatch) & { readonly indices: Uint32Array };
 
-/** The sums, over all places of all pictures, of a normalization's input and of its square, a channel each. */
+/** The sums, over all places of all images, of a normalization's input and of its square, a channel each. */
 interface Sums {
   readonly node: BatchNormNode;
   count: number;
@@ -40,8 +40,8 @@ export function recalibrationTraining(graph: Graph): { readonly graph: Graph; re
 }
 
 /** Adds the statistics of a batch. The variance has Bessel's correction. */
-function addBatch(sums: Sums, pictures: number, mean: Float32Array, variance: Float32Array): void {
-  const places = pictures * elementCount(sums.node.shape.slice(0, -1));
+function addBatch(sums: Sums, images: number, mean: Float32Array, variance: Float32Array): void {
+  const places = images * elementCount(sums.node.shape.slice(0, -1));
   for (let channel = 0; channel < mean.length; channel++) {
     sums.first[channel]! += places * mean[channel]!;
     // One value alone has no variance, and none that could be corrected.
@@ -61,19 +61,19 @@ function statisticsOf({ count, first, second }: Sums) {
 
 /**
  * Makes the moving averages of all batch normalizations the mean and variance that they meet in these batches, over all places
- * of all pictures. Meanwhile each layer normalizes by the batch, as in training, so that what a layer meets are features
+ * of all images. Meanwhile each layer normalizes by the batch, as in training, so that what a layer meets are features
  * that are normalized already; nothing else of the weights changes.
  *
  * That is "precise batch normalization" (Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021) before training, and
  * "adaptive batch normalization" (Li et al., 2016) where the data is of another kind than what the weights were trained on.
- * @param onBatch called with the number of pictures so far
+ * @param onBatch called with the number of images so far
  */
 export async function recalibrate(
   weights: Weights,
   engine: Engine,
   where: { readonly device?: string },
   batches: AsyncIterable<RecalibrationBatch>,
-  onBatch?: (pictures: number) => void,
+  onBatch?: (images: number) => void,
 ): Promise<void> {
   const { graph, training } = recalibrationTraining(weights.graph);
   const sums = batchNormsOf(graph).map((node): Sums => {
@@ -83,15 +83,15 @@ export async function recalibrate(
   const session = await engine.openTraining(graph, training, where);
   try {
     for (const { name } of graph.variables) session.write(name, weights.read(name));
-    let pictures = 0;
+    let images = 0;
     for await (const batch of batches) {
       await session.accumulate(batch);
       for (const one of sums) {
         const { movingMean, movingVariance } = one.node;
         addBatch(one, batch.indices.length, session.read(movingMean), session.read(movingVariance));
       }
-      pictures += batch.indices.length;
-      onBatch?.(pictures);
+      images += batch.indices.length;
+      onBatch?.(images);
     }
   } finally {
     await session.close();

@@ -57,7 +57,7 @@ const shape = {
       .enum(learnedUpsamplings, learnedUpsamplings.map((which) => `'${which}'`).join(', '))
       .exactOptional(),
     scaledSkips: flag.exactOptional(),
-    /** What pictures are normalized by. Default: as the checkpoint's source does it, by its names; else as the backbone does. */
+    /** What images are normalized by. Default: as the checkpoint's source does it, by its names; else as the backbone does. */
     normalization: object({
       mean: ofChannels('a number from 0 to 255', (value) => value >= 0 && value <= 255),
       deviation: ofChannels('a number above 0', (value) => value > 0),
@@ -67,9 +67,9 @@ const shape = {
     name: text,
     /** As the data set's plugin is to open it; an absolute path lets a run be resumed from any folder. */
     folder: text,
-    /** For the data set's split and the choice of limited pictures: runs of different seeds may share them. */
+    /** For the data set's split and the choice of limited images: runs of different seeds may share them. */
     seed: whole(0, 2 ** 32 - 1).default(0),
-    /** Use this many pictures of `train`, chosen by `dataset.seed`. */
+    /** Use this many images of `train`, chosen by `dataset.seed`. */
     limitTrain: whole(1).exactOptional(),
     limitTest: whole(1).exactOptional(),
     corrupt: z.enum(['refuse', 'skip'], "'refuse' or 'skip'").default('refuse'),
@@ -104,7 +104,7 @@ const shape = {
   labelSmoothing: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).default(0),
   /** Keep moving averages of the weights, for evaluation and use; see `withMovingAverages`. Slim's are around 0.9999. */
   movingAverageDecay: number('a number from 0 to below 1', (value) => value >= 0 && value < 1).exactOptional(),
-  /** How much pictures, or pixels, of each class count in the loss of the steps; see `resolveClassWeights`, `resolvePixelWeights`. */
+  /** How much images, or pixels, of each class count in the loss of the steps; see `resolveClassWeights`, `resolvePixelWeights`. */
   classWeights: z
     .union([z.literal(['none', 'balanced', 'median']), z.record(text, aboveZero)], classWeightsText)
     .default('none'),
@@ -114,12 +114,12 @@ const shape = {
   clipNorm: aboveZero.exactOptional(),
   /** What the learning rate is multiplied by, by the scope of the variables; the longest scope counts. */
   multipliers: z.record(text, aboveZero, 'an object of factors by scope').exactOptional(),
-  /** See `createPreprocessing`, and for pictures with masks `createMaskPreprocessing`. */
+  /** See `createPreprocessing`, and for images with masks `createMaskPreprocessing`. */
   augment: list.default(['none']),
   batchSize: whole(1).default(32),
   /** Batches in a step: their gradients make one update, as those of a batch so many times as large would. */
   accumulate: whole(1).default(1),
-  /** Times that every picture is seen: this or `steps`. Default 10. */
+  /** Times that every image is seen: this or `steps`. Default 10. */
   epochs: whole(1).exactOptional(),
   /** Updates: this or `epochs`. */
   steps: whole(1).exactOptional(),
@@ -132,8 +132,8 @@ const shape = {
   /** For the order, augmentation, dropout and initial values. */
   seed: whole(0, 2 ** 32 - 1).default(0),
   /**
-   * Threads that decode and prepare pictures; 0: none but the calling one. Default: by the cores of the machine that it runs
-   * on, so it is not kept. Without `startWorkers` of the run's options: pictures that are read at the same time.
+   * Threads that decode and prepare images; 0: none but the calling one. Default: by the cores of the machine that it runs
+   * on, so it is not kept. Without `startWorkers` of the run's options: images that are read at the same time.
    */
   workers: whole(0).exactOptional(),
   /** What the run's checkpoints are written in. */
@@ -162,9 +162,9 @@ const checkpointConfig = object({
     name: text,
     /** As the data set's plugin is to open it. */
     folder: text,
-    /** Default: all pictures, where the data set comes unsplit, else `test`. */
+    /** Default: all images, where the data set comes unsplit, else `test`. */
     split: text.exactOptional(),
-    /** Use this many pictures of it, drawn at random, the same each time. */
+    /** Use this many images of it, drawn at random, the same each time. */
     limit: whole(1).exactOptional(),
   }),
   /**

@@ -19,7 +19,7 @@ interface Splits<S extends Split | MaskSplit> {
   readonly splits: Readonly<Record<string, S>> & { readonly train: S; readonly test: S };
 }
 
-/** A run's data set where pictures have a class each: `train` and `test` are those of the run. */
+/** A run's data set where images have a class each: `train` and `test` are those of the run. */
 export type ClassifiedData = OpenDataset & Splits<Split> & { readonly target: 'classes' };
 
 /** The same where they have a mask each. */
@@ -28,25 +28,25 @@ export type MaskedData = OpenDataset<MaskSplit> & Splits<MaskSplit> & { readonly
 /** The data set of a run. */
 export type RunData = ClassifiedData | MaskedData;
 
-/** The data set of that name, whose pictures have a class each; one with masks is a `UsageError` `usage/target`. */
+/** The data set of that name, whose images have a class each; one with masks is a `UsageError` `usage/target`. */
 export function findDataset(name: string, container: Container): Dataset {
   const dataset = resolve(container, DATASET, name);
   if (dataset.target !== 'masks') return dataset;
   throw new UsageError(
     'usage/target',
-    `The data set ${name} tells the class of every pixel, and a classifier is trained on one class a picture. ` +
+    `The data set ${name} tells the class of every pixel, and a classifier is trained on one class an image. ` +
       'Choose a data set such as folder, or a network for segmentation such as fcn_8s.',
     { details: { dataset: name, target: dataset.target } },
   );
 }
 
-/** The same for pictures with masks. */
+/** The same for images with masks. */
 function findMaskDataset(name: string, container: Container): MaskDataset {
   const dataset = resolve(container, DATASET, name);
   if (dataset.target === 'masks') return dataset;
   throw new UsageError(
     'usage/target',
-    `The data set ${name} tells one class a picture, and a network for segmentation is trained on the class of every pixel. ` +
+    `The data set ${name} tells one class an image, and a network for segmentation is trained on the class of every pixel. ` +
       'Choose a data set such as voc, or a classifier such as vgg_16.',
     { details: { dataset: name, target: 'classes' } },
   );
@@ -94,7 +94,7 @@ export async function openClassifiedData(config: RunConfig['dataset'], container
   return { ...(await openWith(dataset, config)), target: 'classes' };
 }
 
-/** The same for pictures with masks; UsageError `usage/target` for a data set without. */
+/** The same for images with masks; UsageError `usage/target` for a data set without. */
 export async function openMaskedData(config: RunConfig['dataset'], container: Container): Promise<MaskedData> {
   const { name, folder, seed, corrupt } = config;
   const dataset = await findMaskDataset(name, container).open({ folder, seed, corrupt });

@@ -13,7 +13,7 @@ import type { RunConfig } from './run-config.js';
 
 type ModelConfig = RunConfig['model'];
 
-/** What a network tells: the class of a picture, or of each pixel. */
+/** What a network tells: the class of an image, or of each pixel. */
 export type RunTarget = 'classes' | 'masks';
 
 /** What can be said of the one kind of network and not of the other. */
@@ -51,7 +51,7 @@ export function resolveModel(config: RunConfig, container: Container, classes: n
   if (wrong.length > 0) {
     throw new UsageError(
       'usage/model',
-      `${model.name} tells the class of ${isSegmenter ? 'each pixel' : 'a picture'}, and such a network has no ` +
+      `${model.name} tells the class of ${isSegmenter ? 'each pixel' : 'an image'}, and such a network has no ` +
         `${wrong.join(', no ')}. Leave it out, or choose another network.`,
       { details: { model: model.name, received: wrong } },
     );

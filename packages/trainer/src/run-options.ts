@@ -1,21 +1,21 @@
 import type { FileSystem } from '@graftjs/core';
 import type { RunEvent } from './events.js';
 import type { FeatureCacheOptions } from './feature-cache.js';
-import type { PictureWorkers } from './picture-workers.js';
+import type { ImageWorkers } from './image-workers.js';
 
 /** What a run needs of its surroundings. */
 export interface RunOptions {
   readonly files: FileSystem;
   /**
-   * Where to keep what a frozen part of the network makes of the pictures, so that it is computed once and not in every
+   * Where to keep what a frozen part of the network makes of the images, so that it is computed once and not in every
    * epoch. Default: nowhere.
    */
   readonly features?: FeatureCacheOptions;
   /**
-   * Starts the threads that decode and prepare pictures, `workers` of the config: `startPictureWorkers` of
+   * Starts the threads that decode and prepare images, `workers` of the config: `startImageWorkers` of
    * `@graftjs/trainer/node`. Default: the calling thread does it.
    */
-  readonly startWorkers?: (count?: number) => PictureWorkers;
+  readonly startWorkers?: (count?: number) => ImageWorkers;
   /**
    * Bytes that the process may still take: a run that would take more, by its engine's reckoning, is refused before it starts.
    * Default: no limit.

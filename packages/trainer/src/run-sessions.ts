@@ -13,7 +13,7 @@ import {
   type TrainingSession,
 } from '@graftjs/core';
 import { batchStatisticsOf } from './batch-norm-policy.js';
-import { pictureSize } from './check-inputs.js';
+import { imageSize } from './check-inputs.js';
 import { checkMemory } from './check-memory.js';
 import type { FrozenPrefix } from './events.js';
 import { defaultLimit, FeatureCache, type FeatureCacheOptions, featureBytes } from './feature-cache.js';
@@ -28,14 +28,14 @@ import { joinWeights, type Weights } from './weights.js';
 
 /** What a run's steps run on. */
 export interface RunSessions {
-  /** Takes pictures or, where there is a cache, the features that it gives. */
+  /** Takes images or, where there is a cache, the features that it gives. */
   readonly session: TrainingSession;
   /** What is restored and saved: all of the network, and what the optimizer keeps. */
   readonly weights: Weights;
   readonly frozen?: FrozenPrefix;
   readonly cache?: FeatureCache;
   /** Where the run does so before its first step: see `recalibrate`. */
-  recalibrate?(batches: AsyncIterable<RecalibrationBatch>, onBatch: (pictures: number) => void): Promise<void>;
+  recalibrate?(batches: AsyncIterable<RecalibrationBatch>, onBatch: (images: number) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ function whyNot(record: RunRecord, bytes: number, { limit = defaultLimit }: Feat
   if (batchNorm === 'slim')
     return "batch normalization as 'slim' has frozen layers normalize by the batch and move their averages, so what they give changes";
   if (augment.some((name) => name !== 'none'))
-    return `augmentation (${augment.join(', ')}) makes each picture another one every time`;
+    return `augmentation (${augment.join(', ')}) makes each image another one every time`;
   if (bytes > limit) return `they would take ${bytes} bytes, and the cache may have ${limit}`;
   return undefined;
 }
@@ -112,7 +112,7 @@ export async function openRunSessions(
   const recalibrating = (weights: Weights): Pick<RunSessions, 'recalibrate'> =>
     recalibrates ? { recalibrate: (...args) => recalibrate(weights, engine, where, ...args) } : {};
   // Besides the steps, the session that trains predicts the test split, for which it needs no variables again, or one for whole
-  // pictures does; and it saves, for which the largest variable is copied.
+  // images does; and it saves, for which the largest variable is copied.
   const saving = 4 * Math.max(...graph.variables.map(({ shape }) => elementCount(shape)));
   const evaluating = async (of: Graph): Promise<MemoryUse> => {
     if (whole) return () => Math.max(saving, whole.bytes);
@@ -143,7 +143,7 @@ export async function openRunSessions(
         weights,
         frozen,
         ...recalibrating(weights),
-        cache: new FeatureCache({ session: prefix, files, options, size: pictureSize(graph) }),
+        cache: new FeatureCache({ session: prefix, files, options, size: imageSize(graph) }),
         async close() {
           await suffix.close();
           await prefix.close();

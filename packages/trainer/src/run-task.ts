@@ -10,17 +10,17 @@ import type { Weights } from './weights.js';
 /** What a training session takes, and where in the run it belongs. */
 export type StepBatch = PlannedBatch & (Batch | MaskBatch);
 
-/** How well a network does on a split: by classes of pictures, or of pixels. */
+/** How well a network does on a split: by classes of images, or of pixels. */
 export type RunEvaluation = Evaluation | SegmentationScores;
 
 /** What is kept of an evaluation. */
 export type RunScores = Scores | MaskScores;
 
-/** What evaluations take that look at whole pictures, whatever the batch. */
+/** What evaluations take that look at whole images, whatever the batch. */
 export interface EvaluationMemory {
   /** At the most, beside the session that trains. */
   readonly bytes: number;
-  /** The largest picture as the network gets it, in pixels. */
+  /** The largest image as the network gets it, in pixels. */
   readonly height: number;
   readonly width: number;
 }
@@ -32,19 +32,19 @@ export interface Watching {
 }
 
 /**
- * What a run learns from its data set: what a step gets, and how the result is measured. There is one for a class a picture and one
+ * What a run learns from its data set: what a step gets, and how the result is measured. There is one for a class an image and one
  * for a class a pixel.
  */
 export interface RunTask<B extends StepBatch = StepBatch> {
-  /** Pictures. */
+  /** Images. */
   readonly counts: { readonly train: number; readonly test: number };
   /** Whatever the steps need to know of the whole of `train`. Absent where it is nothing. */
   prepare?(watching: Watching): Promise<void>;
   /** As a frozen part of the network takes them; `test` where `evaluate` can do with what that gives. */
   readonly prepared: { readonly train: PreparedSplit; readonly test?: PreparedSplit };
-  /** @param features what the session takes instead of pictures */
+  /** @param features what the session takes instead of images */
   batches(plan: PlanOptions & { readonly features?: FeatureSource }): AsyncGenerator<B>;
-  /** Adds the losses of a batch's pictures in training and in use. */
+  /** Adds the losses of a batch's images in training and in use. */
   compareModes(comparer: ModeComparer, batch: B, training: Float32Array, inference: Float32Array): void;
   /** The class that the logits of a batch have fallen to everywhere, whatever is there; where such a thing can be told. */
   collapsedTo?(batch: B, logits: Float32Array): number | undefined;

@@ -7,7 +7,7 @@ import { SegmentationMetrics, type SegmentationScores } from './segmentation-met
 interface Case {
   readonly name: string;
   readonly classes: number;
-  readonly pictures: readonly { readonly truth: string; readonly prediction: string }[];
+  readonly images: readonly { readonly truth: string; readonly prediction: string }[];
   readonly scores: Pick<
     SegmentationScores,
     'pixelAccuracy' | 'meanAccuracy' | 'meanIou' | 'frequencyWeightedIou' | 'iou' | 'confusion'
@@ -27,11 +27,11 @@ function expectClose(actual: number | null | undefined, expected: number | null)
 }
 
 describe('segmentation metrics', () => {
-  it.each(cases)("of $name are those of Berkeley's definition in numpy", ({ classes, pictures, scores }) => {
+  it.each(cases)("of $name are those of Berkeley's definition in numpy", ({ classes, images, scores }) => {
     const metrics = new SegmentationMetrics(named(classes));
-    for (const { truth, prediction } of pictures) metrics.add(bytesOf(truth), bytesOf(prediction));
+    for (const { truth, prediction } of images) metrics.add(bytesOf(truth), bytesOf(prediction));
     const found = metrics.result();
-    expect(found.count).toBe(pictures.length);
+    expect(found.count).toBe(images.length);
     expect(found.confusion).toEqual(scores.confusion);
     for (const name of ['pixelAccuracy', 'meanAccuracy', 'meanIou', 'frequencyWeightedIou'] as const) {
       expectClose(found[name], scores[name]);
@@ -45,7 +45,7 @@ describe('segmentation metrics', () => {
     expect(found.pixels).toBe(scores.confusion.flat().reduce((sum, each) => sum + each, 0));
   });
 
-  it('are the same however the pixels are cut into pictures, and in any order', () => {
+  it('are the same however the pixels are cut into images, and in any order', () => {
     const random = createRandom(3);
     const draw = (limit: number) => Uint8Array.from({ length: 600 }, () => random.below(limit));
     const truth = draw(5).map((label) => (label === 4 ? voidLabel : label));
@@ -87,7 +87,7 @@ describe('segmentation metrics', () => {
   });
 
   it.each([
-    ['a label', Uint8Array.of(0, 1, 3), Uint8Array.of(0, 1, 0), DataError, 'data/label', 'picture 1 has the label 3'],
+    ['a label', Uint8Array.of(0, 1, 3), Uint8Array.of(0, 1, 0), DataError, 'data/label', 'image 1 has the label 3'],
     ['a prediction', Uint8Array.of(0, 1, 2), Uint8Array.of(0, 1, 255), RunError, 'run/prediction', 'came class 255'],
     ['a size', Uint8Array.of(0, 1, 2), Uint8Array.of(0, 1), DataError, 'data/mask-size', '3 pixels'],
   ])('refuse %s that cannot be, and count nothing of it', (_, truth, prediction, type, code, message) => {

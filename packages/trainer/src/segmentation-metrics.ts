@@ -5,7 +5,7 @@ import { DataError, RunError, voidLabel } from '@graftjs/core';
  * and counts in no mean.
  */
 export interface MaskScores {
-  /** Pictures. */
+  /** Images. */
   readonly count: number;
   /** Pixels that are not void. */
   readonly pixels: number;
@@ -40,8 +40,8 @@ function mean(values: readonly (number | null)[]): number | null {
 }
 
 /**
- * Adds up picture by picture the scores of FCN (Long, Shelhamer and Darrell, arXiv:1411.4038, section 5), as Berkeley's
- * evaluation has them: over the pixels of all pictures together, not averaged over pictures. Memory does not grow with these.
+ * Adds up image by image the scores of FCN (Long, Shelhamer and Darrell, arXiv:1411.4038, section 5), as Berkeley's
+ * evaluation has them: over the pixels of all images together, not averaged over images. Memory does not grow with these.
  */
 export class SegmentationMetrics {
   readonly #classes: readonly string[];
@@ -58,7 +58,7 @@ export class SegmentationMetrics {
    * @param truth the label of each pixel, `voidLabel` among them
    * @param prediction the class of each pixel; of what is void it does not matter
    * @throws DataError `data/label`, `data/mask-size`; RunError `run/prediction` for a prediction that is no class; of such a
-   * picture nothing counts
+   * image nothing counts
    */
   add(truth: Uint8Array, prediction: Uint8Array): void {
     if (truth.length !== prediction.length) {
@@ -87,10 +87,10 @@ export class SegmentationMetrics {
   #noClass(label: number, predicted: number): DataError | RunError {
     const classes = this.#classes.length;
     const accepted = `accepted are 0 to ${classes - 1}, one for each class`;
-    const details = { details: { picture: this.#count, label, predicted, classes } };
+    const details = { details: { image: this.#count, label, predicted, classes } };
     return label >= classes
-      ? new DataError('data/label', `The mask of picture ${this.#count} has the label ${label}; ${accepted}.`, details)
-      : new RunError('run/prediction', `For picture ${this.#count} came class ${predicted}; ${accepted}.`, details);
+      ? new DataError('data/label', `The mask of image ${this.#count} has the label ${label}; ${accepted}.`, details)
+      : new RunError('run/prediction', `For image ${this.#count} came class ${predicted}; ${accepted}.`, details);
   }
 
   /** Of what was added so far. */

@@ -16,10 +16,10 @@ import { checkFolded } from './check-folded.js';
 import { checkClasses, countOf } from './check-inputs.js';
 import { createClassificationTask } from './classification-task.js';
 import { type Closing, closingAll } from './closing-all.js';
+import type { ImageWorkers } from './image-workers.js';
 import { initialValue } from './initializers.js';
 import type { Scores } from './metrics.js';
 import { optimizers } from './optimizers/optimizers.js';
-import type { PictureWorkers } from './picture-workers.js';
 import { stepsPerEpoch } from './plan-batches.js';
 import { selectTrainable } from './regimes.js';
 import { restoreVariables } from './restore.js';
@@ -77,7 +77,7 @@ function createTask(
   record: RunRecord,
   graph: Graph,
   data: RunData,
-  workers: number | PictureWorkers | undefined,
+  workers: number | ImageWorkers | undefined,
   container: Container,
 ): RunTask {
   return data.target === 'masks'
@@ -86,8 +86,8 @@ function createTask(
 }
 
 /** Steps and learning rates of a whole run. */
-function planSteps(config: RunConfig, pictures: number) {
-  const epochSteps = stepsPerEpoch(pictures, config.batchSize, config.accumulate);
+function planSteps(config: RunConfig, images: number) {
+  const epochSteps = stepsPerEpoch(images, config.batchSize, config.accumulate);
   const totalSteps = config.steps ?? config.epochs! * epochSteps;
   return { epochSteps, totalSteps, schedule: createSchedule(config.schedule, { ...config, totalSteps }) };
 }
@@ -120,12 +120,12 @@ async function writeStart(weights: Weights, { reader, rows }: Start, seed: numbe
   if (reader) await restoreVariables(weights, reader, restored);
 }
 
-/** Who prepares a run's pictures: threads where they can be started, else this one, with so many read at the same time. */
+/** Who prepares a run's images: threads where they can be started, else this one, with so many read at the same time. */
 function startRunWorkers(
   { workers }: Pick<RunRecord, 'workers'>,
   { startWorkers }: RunOptions,
   closing: Closing,
-): number | PictureWorkers | undefined {
+): number | ImageWorkers | undefined {
   if (workers === 0 || !startWorkers) return workers || undefined;
   const threads = startWorkers(workers);
   closing.push(() => threads.close());

@@ -25,11 +25,11 @@ export interface StartingWeights {
   readonly reader: CheckpointReader;
   readonly rows: readonly RestoreRow[];
   readonly translation: Translation;
-  /** What pictures are normalized by, where the weights want it otherwise than the graph has it. */
+  /** What images are normalized by, where the weights want it otherwise than the graph has it. */
   readonly normalization?: Normalization;
 }
 
-/** A backbone's names where a user says what pictures are normalized by: that holds whoever's names the checkpoint has. */
+/** A backbone's names where a user says what images are normalized by: that holds whoever's names the checkpoint has. */
 function nameMapsOf(model: RunConfig['model'], container: Container): readonly NameMap[] {
   const { normalization } = model;
   const { nameMaps = [] } = resolve(container, BACKBONE, backboneOf(model));

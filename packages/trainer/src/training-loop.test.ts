@@ -80,7 +80,7 @@ it('label smoothing is in the loss of steps, and not in evaluations', async () =
 });
 
 describe('class weights', () => {
-  it('weigh the loss of each picture', async () => {
+  it('weigh the loss of each image', async () => {
     const { folder, of } = await runTiny({ ...tinySteps(1), classWeights: { red: 3 }, learningRate: 1e-12 });
     const others = await runTiny({ ...tinySteps(1), classWeights: { green: 3, blue: 3 }, learningRate: 1e-12 });
     const plain = await runTiny({ ...tinySteps(1), learningRate: 1e-12 });

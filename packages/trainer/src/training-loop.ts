@@ -18,7 +18,7 @@ export interface TrainingParts {
   readonly session: TrainingSession;
   /** What is saved: the session's, and those of a frozen part outside of it. */
   readonly weights: Weights;
-  /** What the session takes instead of pictures. */
+  /** What the session takes instead of images. */
   readonly features?: { readonly train: FeatureSource; readonly test?: FeatureSource };
   readonly saver: Saver;
   readonly schedule: Schedule;
@@ -120,7 +120,7 @@ export class TrainingLoop {
     const comparer = this.#comparesModes && this.#evaluationIsDue(this.#state.step + 1) ? this.#comparer() : undefined;
     let batch: StepBatch;
     let logits: Float32Array;
-    let [loss, auxiliaryLoss, pictures] = [0, 0, 0];
+    let [loss, auxiliaryLoss, images] = [0, 0, 0];
     do {
       batch = (await batches.next()).value as StepBatch;
       const result = await session.accumulate(batch);
@@ -128,13 +128,13 @@ export class TrainingLoop {
       loss += result.loss;
       auxiliaryLoss += result.auxiliaryLoss;
       if (comparer) await this.#compare(comparer, batch, logits);
-      pictures += batch.indices.length;
+      images += batch.indices.length;
     } while (!batch.endsStep);
     const totalLoss = loss + auxiliaryLoss + session.decayLoss();
     if (!Number.isFinite(totalLoss)) throw this.#notFinite(`The loss is ${totalLoss}`, learningRate);
     this.#modes = comparer?.result();
     await session.update(learningRate);
-    const imagesPerSecond = (1000 * pictures) / (performance.now() - started);
+    const imagesPerSecond = (1000 * images) / (performance.now() - started);
     const [step, epoch] = [batch.step + 1, batch.epoch + 1];
     this.#state = { ...this.#state, step, epoch, loss };
     await run.appendMetrics({ type: 'step', step, epoch, loss, totalLoss, learningRate, imagesPerSecond });
@@ -155,7 +155,7 @@ export class TrainingLoop {
     return new ModeComparer(this.#parts.run.record.classes.length);
   }
 
-  /** Has the pictures of a batch run as in use, with the weights that they just trained with. */
+  /** Has the images of a batch run as in use, with the weights that they just trained with. */
   async #compare(comparer: ModeComparer, batch: StepBatch, training: Float32Array): Promise<void> {
     const { session, schedule, task } = this.#parts;
     const inference = (await session.predict(batch.inputs, batch.indices.length)).get(session.graph.output)!;

@@ -235,9 +235,9 @@ describe('recognition', () => {
 describe('the first layer takes up what the source is fed otherwise', () => {
   const fed = { channels: 'BGR', mean: [40, 5, 25], deviation: [60, 2, 7] } as const;
   const graph = network();
-  const pixels = Uint8Array.from(uniform('picture', 6 * 6 * 3), (u) => 256 * u);
+  const pixels = Uint8Array.from(uniform('image', 6 * 6 * 3), (u) => 256 * u);
 
-  /** What the source's convolution makes of the picture as it is fed: `[6, 6, 5]`. */
+  /** What the source's convolution makes of the image as it is fed: `[6, 6, 5]`. */
   function expected(): Float32Array {
     const [weights, biases] = [valuesOf('0.weight', [5, 3, 3, 3]), valuesOf('0.bias', [5])];
     const out = new Float32Array(6 * 6 * 5);
@@ -264,13 +264,13 @@ describe('the first layer takes up what the source is fed otherwise', () => {
     return Float32Array.from(nodes.get('net/conv/BiasAdd')!);
   }
 
-  it('exactly within the picture, by the places that the kernel reaches over the edge elsewhere', async () => {
+  it('exactly within the image, by the places that the kernel reaches over the edge elsewhere', async () => {
     const [result, right] = [await found(fed.mean, graph), expected()];
     const isInside = (at: number) =>
       [Math.floor(at / 30), Math.floor(at / 5) % 6].every((place) => place > 0 && place < 5);
     const inside = (values: Float32Array) => values.filter((_, at) => isInside(at));
     checkClose(inside(result), inside(right), 1e-6, 'inside');
-    // So that the whole picture is not exact by chance.
+    // So that the whole image is not exact by chance.
     expect(Math.max(...result.map((value, at) => Math.abs(value - right[at]!)))).toBeGreaterThan(0.1);
   });
 

@@ -227,7 +227,7 @@ function ownNames(file: Float32Reader, { variables }: Graph): Translation {
 }
 
 /**
- * What a graph's pictures are to be normalized by, so that the weights of a checkpoint are good as they are, up to the last pixel
+ * What a graph's images are to be normalized by, so that the weights of a checkpoint are good as they are, up to the last pixel
  * at the edges: as for the network whose names it has. Give it to `withNormalization`.
  * @param nameMaps the backbone's
  * @param names see `chooseNames`

@@ -8,7 +8,7 @@ import {
   definePlugin,
   GraphBuilder,
   type MaskDataset,
-  type MaskedPicture,
+  type MaskedImage,
   type MaskSplit,
   pair,
   SEGMENTER,
@@ -49,9 +49,9 @@ const classes = ['dark', 'red', 'green'];
 
 /**
  * Noise in the dark with a red and a green rectangle, and a column of void.
- * @param key the same key gives the same picture
+ * @param key the same key gives the same image
  */
-export function rectanglesPicture(key: number): MaskedPicture {
+export function rectanglesImage(key: number): MaskedImage {
   const random = createRandom(key, 9);
   const [height, width] = [16 + random.below(6), 16 + random.below(9)];
   const mask = new Uint8Array(height * width);
@@ -67,15 +67,15 @@ export function rectanglesPicture(key: number): MaskedPicture {
   return { data, mask, height, width };
 }
 
-/** @param first separates the pictures of two splits */
+/** @param first separates the images of two splits */
 export function rectanglesSplit(count: number, first: number): MaskSplit {
   return {
     count,
-    id: (index) => `picture ${first + index}`,
-    size: (index) => rectanglesPicture(first + index),
+    id: (index) => `image ${first + index}`,
+    size: (index) => rectanglesImage(first + index),
     async read(index) {
-      if (index >= 0 && index < count) return rectanglesPicture(first + index);
-      throw new DataError('data/no-picture', `There is no picture ${index}.`);
+      if (index >= 0 && index < count) return rectanglesImage(first + index);
+      throw new DataError('data/no-image', `There is no image ${index}.`);
     },
   };
 }

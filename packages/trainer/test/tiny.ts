@@ -12,7 +12,7 @@ import {
   type Dataset,
   definePlugin,
   GraphBuilder,
-  type Picture,
+  type Image,
   type Split,
 } from '@graftjs/core';
 import engineOnnx from '@graftjs/engine-onnx';
@@ -42,7 +42,7 @@ export const tinyNet: Backbone = {
 const colours = ['red', 'green', 'blue'];
 
 /** Noise, brighter in the channel of its class. */
-export function colourPicture(key: number, label: number): Picture {
+export function colourImage(key: number, label: number): Image {
   const random = createRandom(key, label);
   const [height, width] = [6 + random.below(4), 6 + random.below(4)];
   const data = Uint8Array.from(
@@ -53,16 +53,16 @@ export function colourPicture(key: number, label: number): Picture {
 }
 
 /**
- * @param first separates the pictures of two splits
+ * @param first separates the images of two splits
  * @param shift added to each label: a split whose labels say something else than another's
  */
 export function colourSplit(count: number, first: number, shift = 0): Split {
   return {
     labels: Int32Array.from({ length: count }, (_, index) => (index + shift) % colours.length),
-    id: (index) => `picture ${first + index}`,
+    id: (index) => `image ${first + index}`,
     async read(index) {
-      if (index in this.labels) return colourPicture(first + index, index % colours.length);
-      throw new DataError('data/no-picture', `There is no picture ${index}.`);
+      if (index in this.labels) return colourImage(first + index, index % colours.length);
+      throw new DataError('data/no-image', `There is no image ${index}.`);
     },
   };
 }

@@ -43,7 +43,7 @@ def case(name, classes, truths, predictions):
     return {
         "name": name,
         "classes": classes,
-        "pictures": [{"truth": encode(t), "prediction": encode(p)} for t, p in zip(truths, predictions)],
+        "images": [{"truth": encode(t), "prediction": encode(p)} for t, p in zip(truths, predictions)],
         "scores": scores(hist),
     }
 

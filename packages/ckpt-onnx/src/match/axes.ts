@@ -1,21 +1,21 @@
 import { sameShape } from '@graftjs/core';
 
 /**
- * What the axes of a value are: `N`, `C`, `H` and `W` of pictures as ONNX has them, in whatever order, and several where they
+ * What the axes of a value are: `N`, `C`, `H` and `W` of images as ONNX has them, in whatever order, and several where they
  * were put into one; of a network's input its own places, which nobody has named yet.
  */
 export type Axes = readonly (readonly string[])[];
 
 export const inputAxes: Axes = [['0'], ['1'], ['2'], ['3']];
-export const pictureAxes: Axes = [['N'], ['C'], ['H'], ['W']];
+export const imageAxes: Axes = [['N'], ['C'], ['H'], ['W']];
 export const vectorAxes: Axes = [['N'], ['C']];
 
 export const sameAxes = (a: Axes | undefined, b: Axes | undefined): boolean =>
   a !== undefined && b !== undefined && String(a) === String(b);
 
-/** Whether a convolution or pooling may take them for a picture's. */
-export const isPicture = (axes: Axes | undefined): boolean =>
-  axes === undefined || sameAxes(axes, pictureAxes) || (axes.length === 4 && isInput(axes));
+/** Whether a convolution or pooling may take them for an image's. */
+export const isImage = (axes: Axes | undefined): boolean =>
+  axes === undefined || sameAxes(axes, imageAxes) || (axes.length === 4 && isInput(axes));
 
 const isInput = (axes: Axes): boolean => sameShape(axes.flat().map(Number).sort(), [0, 1, 2, 3]);
 
@@ -30,11 +30,11 @@ export function flattenedAxes(axes: Axes): Axes {
   return [axes[0] ?? [], axes.slice(1).flat()];
 }
 
-/** Those of another shape: a row of features, or features as a picture of one place; undefined for others. */
+/** Those of another shape: a row of features, or features as an image of one place; undefined for others. */
 export function reshapedAxes(axes: Axes, shape: readonly number[] | undefined): Axes | undefined {
   if (shape === undefined || shape.length === 2) return flattenedAxes(axes);
   const isOnePlace = shape.length === 4 && shape[2] === 1 && shape[3] === 1;
-  return isOnePlace && sameAxes(axes, vectorAxes) ? pictureAxes : undefined;
+  return isOnePlace && sameAxes(axes, vectorAxes) ? imageAxes : undefined;
 }
 
 /** Those left when some, of one element each, are gone. */

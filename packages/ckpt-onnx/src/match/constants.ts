@@ -15,7 +15,7 @@ export interface Constant {
 const passing = new Set(['Identity', 'Cast']);
 /** More than any exporter leaves one behind the other. */
 const mostLinks = 64;
-/** More than pictures and weights have, also with some of one element. */
+/** More than images and weights have, also with some of one element. */
 const mostAxes = 16;
 
 /** All of a tensor, as it is. */

@@ -47,7 +47,7 @@ const weights = (name: string, inputs: number, kernel: number) =>
 const three = integers('kernel_shape', [3, 3]);
 const pads = integers('pads', [1, 1, 1, 1]);
 
-/** The file of it, whose average is over the zeros around the picture if that is asked for. */
+/** The file of it, whose average is over the zeros around the image if that is asked for. */
 function file(average: Uint8Array[] = [pads], beforeAverage = 'b', ...more: Uint8Array[]): Buffer {
   return model(
     input('x'),
@@ -86,7 +86,7 @@ describe('layers that are the same but for what no weight tells', () => {
     ['windows', { poolKernel: 2, poolPadding: 'VALID' }, 'max/MaxPool has windows of 3x3 (here 2x2)'],
     ['strides', { poolStrides: 1 }, 'max/MaxPool strides by 2x2 (here 1x1)'],
     ['activations', { activation: 'none' }, 'a/Conv is followed by Relu (here nothing)'],
-    ['zeros that count', { zeros: ones }, 'average/AveragePool leaves out the zeros around the picture'],
+    ['zeros that count', { zeros: ones }, 'average/AveragePool leaves out the zeros around the image'],
   ])('%s', async (_, variant, text) => {
     expect(await differences(network(16, variant))).toContain(text);
   });
@@ -99,9 +99,7 @@ describe('layers that are the same but for what no weight tells', () => {
 
   it('counts zeros of a pooling, and of a Pad before it, alike', async () => {
     const counting = file([pads, attribute('count_include_pad', integer(3, 1))]);
-    expect(await differences(network(16), counting)).toContain(
-      'average/AveragePool counts the zeros around the picture',
-    );
+    expect(await differences(network(16), counting)).toContain('average/AveragePool counts the zeros around the image');
     expect(await differences(network(16, { zeros: ones }), counting)).toBeUndefined();
     const padded = [int64Initializer('around', [0, 0, 1, 1, 0, 0, 1, 1]), node('Pad', ['b', 'around'], 'p')];
     expect(await differences(network(16, { zeros: ones }), file([], 'p', ...padded))).toBeUndefined();

@@ -6,7 +6,7 @@ const shown = 3;
 
 const same = (one: readonly unknown[], other: readonly unknown[]): boolean => String(one) === String(other);
 
-/** Rows and columns that a window gives of a picture. */
+/** Rows and columns that a window gives of an image. */
 function givenBy({ kernel, strides, dilations }: Window, padding: Padding, size: Pair): number[] {
   return [0, 1].map((axis) => {
     const reach = (kernel[axis]! - 1) * dilations[axis]! + 1;
@@ -14,7 +14,7 @@ function givenBy({ kernel, strides, dilations }: Window, padding: Padding, size:
   });
 }
 
-/** Whether two paddings come to the same for a picture: below and to the right no window may read what one of them has more. */
+/** Whether two paddings come to the same for an image: below and to the right no window may read what one of them has more. */
 function padsAlike(window: Window, padding: Padding, size: Pair): boolean {
   const own = window.padding!;
   const begin = ([top, , left]: Padding) => [top, left];
@@ -37,7 +37,7 @@ function windowDifference(graph: Window, file: Window, size: Pair, averages: boo
   }
   const counts = (window: Window) => window.countsPadding && window.padding!.some((size) => size > 0);
   if (!averages || counts(graph) === counts(file)) return undefined;
-  return counts(file) ? 'counts the zeros around the picture (not so here)' : 'leaves out the zeros around the picture';
+  return counts(file) ? 'counts the zeros around the image (not so here)' : 'leaves out the zeros around the image';
 }
 
 function activationDifference(graph: Step<unknown>, file: Step<unknown>): string | undefined {
@@ -46,8 +46,8 @@ function activationDifference(graph: Step<unknown>, file: Step<unknown>): string
   return `is followed by ${list(file)} (here ${list(graph)})`;
 }
 
-/** The picture that a window of the graph goes over, without what is added around it. */
-function pictureOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, { name, window }: Step<unknown>): Pair {
+/** The image that a window of the graph goes over, without what is added around it. */
+function imageOf(graph: Graph, shapes: ReadonlyMap<string, Shape>, { name, window }: Step<unknown>): Pair {
   const node = graph.nodes.find((one) => one.name === name)!;
   const [height, width] = shapes.get(node.inputs[0]!) as [number, number, number];
   const own = 'padding' in node ? node.padding : [0, 0, 0, 0];
@@ -65,7 +65,7 @@ export function describeDifferences<G, F>(graph: Graph, pairs: ReadonlyMap<Step<
     const isDense = own.kernel !== undefined && own.kernel.size === undefined;
     const windows =
       own.window && file.window && !isDense
-        ? windowDifference(own.window, file.window, pictureOf(graph, shapes, own), own.kind === 'averagePool')
+        ? windowDifference(own.window, file.window, imageOf(graph, shapes, own), own.kind === 'averagePool')
         : undefined;
     const what = windows ?? activationDifference(own, file);
     return what === undefined ? [] : [`${file.name} ${what}`];

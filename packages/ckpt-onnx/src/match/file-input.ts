@@ -32,14 +32,14 @@ function affineOf({ operations }: FileLayer): { factors: number[]; addends: numb
   return { factors, addends };
 }
 
-/** What torchvision's Inception does to pictures that are normalized for ImageNet: then they are as its weights came from. */
+/** What torchvision's Inception does to images that are normalized for ImageNet: then they are as its weights came from. */
 const transformInput = { factors: [0.458, 0.448, 0.45], addends: [-0.03, -0.088, -0.188] };
 
 const isNear = (values: readonly number[], others: readonly number[]): boolean =>
   values.every((value, index) => Math.abs(value - others[index]!) < 1e-5);
 
 /**
- * What a file's network does to its pictures before the first layer.
+ * What a file's network does to its images before the first layer.
  * @param first the first layer
  * @returns undefined where it does nothing, and does not take bytes
  * @throws CheckpointError `checkpoint/unknown-preprocessing`
@@ -54,7 +54,7 @@ export function inputOf(file: OnnxFile, input: FileStep, first: FileStep | undef
   if (!affine || !isKnown || affine.factors.includes(0)) {
     throw new CheckpointError(
       'checkpoint/unknown-preprocessing',
-      `The network does something to its input '${name}' that Graft cannot tell: what pictures are to be normalized by is ` +
+      `The network does something to its input '${name}' that Graft cannot tell: what images are to be normalized by is ` +
         'not known. Export it without its preprocessing.',
       { details: { input: name } },
     );

@@ -4,9 +4,9 @@ import {
   type Axes,
   broadcastAxis,
   flattenedAxes,
+  imageAxes,
   inputAxes,
-  isPicture,
-  pictureAxes,
+  isImage,
   remainingAxes,
   reshapedAxes,
   sameAxes,
@@ -212,13 +212,13 @@ class NetworkReader {
 
   #normalization(node: OnnxNode, value: Value): Value | undefined {
     const [scale, bias, mean, variance] = node.inputs.slice(1).map((name) => this.#constants.get(name));
-    if (!scale || !bias || !mean || !variance || !isPicture(value.axes)) return undefined;
+    if (!scale || !bias || !mean || !variance || !isImage(value.axes)) return undefined;
     const epsilon = node.attributes.get('epsilon')?.float ?? 1e-5;
     return this.#perChannel(node, value, 'C', { kind: 'normalization', scale, bias, mean, variance, epsilon });
   }
 
   #pool(node: OnnxNode, kind: 'maxPool' | 'averagePool', value: Value): Value | undefined {
-    if (!isPicture(value.axes)) return undefined;
+    if (!isImage(value.axes)) return undefined;
     const strides = pairOf(node, 'strides');
     const isAll = node.operation === 'GlobalAveragePool';
     if (!isAll && [...pairOf(node, 'kernel_shape'), ...strides].every((size) => size === 1)) return value;
@@ -230,7 +230,7 @@ class NetworkReader {
       strides,
       ...(window && { window }),
     });
-    return { step, axes: pictureAxes, isOpen: false };
+    return { step, axes: imageAxes, isOpen: false };
   }
 
   #mean(node: OnnxNode, value: Value): Value | undefined {
@@ -244,7 +244,7 @@ class NetworkReader {
   #convolution(node: OnnxNode, value: Value): Value | undefined {
     const constant = this.#constants.get(node.inputs[1] ?? '');
     const bias = node.inputs[2] ? this.#constants.get(node.inputs[2]) : undefined;
-    if (constant?.shape.length !== 4 || constant.shape.includes(0) || !isPicture(value.axes)) return undefined;
+    if (constant?.shape.length !== 4 || constant.shape.includes(0) || !isImage(value.axes)) return undefined;
     if (node.inputs[2] && !bias) return undefined;
     const size: Pair = [constant.shape[2]!, constant.shape[3]!];
     const step = addStep(this.steps, {
@@ -265,7 +265,7 @@ class NetworkReader {
         channelAxis: 'C',
       },
     });
-    return { step, axes: pictureAxes, isOpen: true };
+    return { step, axes: imageAxes, isOpen: true };
   }
 
   #dense(node: OnnxNode, value: Value): Value | undefined {
@@ -317,7 +317,7 @@ class NetworkReader {
       }
       case 'Unsqueeze':
         if (value.channel) return value;
-        return { ...value, axes: sameAxes(axes, vectorAxes) ? pictureAxes : undefined };
+        return { ...value, axes: sameAxes(axes, vectorAxes) ? imageAxes : undefined };
       case 'Squeeze':
         return { ...value, axes: axes && remainingAxes(axes, this.#constants.axesOf(node) ?? [2, 3]) };
     }

@@ -12,7 +12,7 @@ export function pairOf(node: OnnxNode, name: string): Pair {
   return [height, width];
 }
 
-/** Undefined where a rule says how much is added, which depends on the picture. */
+/** Undefined where a rule says how much is added, which depends on the image. */
 function paddingOf({ attributes }: OnnxNode): Padding | undefined {
   const [top, left, bottom, right] = attributes.get('pads')?.integers ?? [];
   if (right !== undefined) return [top!, bottom!, left!, right];
@@ -33,7 +33,7 @@ export function windowOf(node: OnnxNode, kernel: Pair, zeros: Padding = none): W
   };
 }
 
-/** What a `Pad` adds around a picture; nothing where that is not known. */
+/** What a `Pad` adds around an image; nothing where that is not known. */
 export function zerosOf(node: OnnxNode, axes: Axes | undefined, constants: Constants): { readonly zeros?: Padding } {
   const pads = node.attributes.get('pads')?.integers ?? constants.numbers(node.inputs[1]);
   if (!axes || pads?.length !== 2 * axes.length) return {};

@@ -49,9 +49,9 @@ const kinds: Readonly<Record<Node['op'], StepKind | 'passing'>> = {
   crop: 'other',
 };
 
-function kernelOf(node: Conv2dNode, read: GraphStep, picture: Shape, weights: Shape): Kernel {
+function kernelOf(node: Conv2dNode, read: GraphStep, image: Shape, weights: Shape): Kernel {
   const { groups, dilations, padding } = node;
-  const [height, width, channels] = picture as readonly [number, number, number];
+  const [height, width, channels] = image as readonly [number, number, number];
   const [kh, kw] = kernelShape(weights, channels, groups) as readonly [number, number];
   const isDense = kh === height && kw === width && padding.every((size) => size === 0);
   return {

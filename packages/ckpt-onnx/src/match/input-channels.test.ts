@@ -11,13 +11,13 @@ async function matched(order: readonly number[], factors: readonly number[], add
     int64Initializer(`i${place}`, [channel]),
     floatInitializer(`f${place}`, [], [factors[channel]!]),
     floatInitializer(`a${place}`, [], [addends[channel]!]),
-    node('Gather', ['pictures', `i${place}`], `g${place}`, axis),
+    node('Gather', ['images', `i${place}`], `g${place}`, axis),
     node('Unsqueeze', [`g${place}`, 'axes'], `u${place}`),
     node('Mul', [`u${place}`, `f${place}`], `m${place}`),
     node('Add', [`m${place}`, `a${place}`], `c${place}`),
   ]);
   const file = model(
-    input('pictures'),
+    input('images'),
     floatInitializer('w', [2, 3, 1, 1], [1, 2, 3, 4, 5, 6]),
     int64Initializer('axes', [1]),
     ...channels,

@@ -39,8 +39,8 @@ async function matched(path: string, graph: Graph) {
 
 function logits(graph: Graph, variables: ReadonlyMap<string, Float32Array>): Float64Array {
   const [size] = graph.input.shape;
-  const picture = Float32Array.from(uniform(graph.name, size! * size! * 3), (u) => 2 * u - 1);
-  return evaluateGraph(graph, variables, picture).get(graph.output)!;
+  const image = Float32Array.from(uniform(graph.name, size! * size! * 3), (u) => 2 * u - 1);
+  return evaluateGraph(graph, variables, image).get(graph.output)!;
 }
 
 describe.each(Object.entries(expected))('%s', (name, { network, logits: values }) => {
@@ -278,15 +278,15 @@ describe('weights', () => {
   });
 });
 
-describe('what a network does to its pictures before the first layer', () => {
+describe('what a network does to its images before the first layer', () => {
   const graph = convolution();
   const fed = async (type: number, ...fields: Uint8Array[]) => {
     const weights = floatInitializer('w', [2, 3, 1, 1], [1, 2, 3, 4, 5, 6]);
-    const file = model(input('pictures', type), weights, ...fields, node('Conv', ['x', 'w'], 'y'));
+    const file = model(input('images', type), weights, ...fields, node('Conv', ['x', 'w'], 'y'));
     return (await onnx.open('one.onnx', createMemoryFiles([['one.onnx', file]]))).match!(graph).input;
   };
   const [bytesOf, floatsOf] = [2, 1];
-  const turned = node('Transpose', ['pictures'], 't', integers('perm', [0, 3, 1, 2]));
+  const turned = node('Transpose', ['images'], 't', integers('perm', [0, 3, 1, 2]));
 
   it('is read where it takes bytes', async () => {
     const input = await fed(
@@ -299,7 +299,7 @@ describe('what a network does to its pictures before the first layer', () => {
       node('Mul', ['s', 'factor'], 'x'),
     );
     expect(input).toEqual({ channels: 'RGB', mean: [123.68, 116.78, 103.94], deviation: [2, 4, 8] });
-    expect(await fed(bytesOf, node('Cast', ['pictures'], 'x'))).toEqual({
+    expect(await fed(bytesOf, node('Cast', ['images'], 'x'))).toEqual({
       channels: 'RGB',
       mean: [0, 0, 0],
       deviation: [1, 1, 1],
@@ -311,7 +311,7 @@ describe('what a network does to its pictures before the first layer', () => {
       floatsOf,
       floatInitializer('mean', [3], [0.485, 0.456, 0.406]),
       floatInitializer('deviation', [3], [0.229, 0.224, 0.225]),
-      node('Sub', ['pictures', 'mean'], 's'),
+      node('Sub', ['images', 'mean'], 's'),
       node('Div', ['s', 'deviation'], 'd'),
       node('Transpose', ['d'], 'x', integers('perm', [0, 3, 1, 2])),
     );
@@ -319,11 +319,11 @@ describe('what a network does to its pictures before the first layer', () => {
   });
 
   it('is nothing where it leaves that to its user', async () => {
-    expect(await fed(floatsOf, node('Identity', ['pictures'], 'x'))).toBeUndefined();
+    expect(await fed(floatsOf, node('Identity', ['images'], 'x'))).toBeUndefined();
   });
 
   it('is refused where it is along another axis than that of the channels', async () => {
-    const rows = [floatInitializer('rows', [3, 1], [1, 2, 3]), node('Sub', ['pictures', 'rows'], 'x')];
+    const rows = [floatInitializer('rows', [3, 1], [1, 2, 3]), node('Sub', ['images', 'rows'], 'x')];
     await expect(fed(bytesOf, ...rows)).rejects.toMatchObject({ code: 'checkpoint/unknown-preprocessing' });
   });
 });

@@ -12,14 +12,14 @@ export type StepKind =
   | 'lrn'
   | 'other';
 
-/** How a convolution or a pooling goes over its picture: what no weight tells. */
+/** How a convolution or a pooling goes over its image: what no weight tells. */
 export interface Window {
   readonly kernel: Pair;
   readonly strides: Pair;
   readonly dilations: Pair;
-  /** With what a step before adds around the picture; undefined where a file leaves it to the size of the picture. */
+  /** With what a step before adds around the image; undefined where a file leaves it to the size of the image. */
   readonly padding: Padding | undefined;
-  /** Whether an average is over the zeros around the picture, too. */
+  /** Whether an average is over the zeros around the image, too. */
   readonly countsPadding: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface Kernel {
   readonly channels: number;
   readonly groups: number;
   /**
-   * How far apart, in pixels of the picture, the places are that it reads; 0 along an axis of which it reads one. That says
+   * How far apart, in pixels of the image, the places are that it reads; 0 along an axis of which it reads one. That says
    * where a network strides, and is the same where it dilates instead.
    */
   readonly reach: Pair;
@@ -47,7 +47,7 @@ export interface Step<Layer> {
   inputs: readonly Step<Layer>[];
   /** Those that read it, each once. */
   readers: Step<Layer>[];
-  /** How many pixels of the picture lie from one of its places to the next. */
+  /** How many pixels of the image lie from one of its places to the next. */
   readonly spacing: Pair;
   readonly kernel?: Kernel;
   readonly window?: Window;

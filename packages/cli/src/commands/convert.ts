@@ -81,7 +81,7 @@ export function addConvert(program: Command): void {
     .option('--model <name>', 'the network that it is of: write its variables, renamed and permuted where need be')
     .option('--head <name>', "one of the network's heads (default: its own)")
     .option('--classes <n>', "outputs of the last layer (default: the network's own)", wholeNumber(1))
-    .option('--size <px>', "height and width of the pictures (default: the network's own)", wholeNumber(1))
+    .option('--size <px>', "height and width of the images (default: the network's own)", wholeNumber(1))
     .option(
       '--width <factor>',
       'multiplies the channels of every layer but the last (default: 1)',

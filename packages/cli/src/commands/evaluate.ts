@@ -11,7 +11,7 @@ import {
   runTarget,
   type ViewOptions,
 } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { backendOption, deviceOf, type EngineOptions } from '../device-options.js';
@@ -64,7 +64,7 @@ function printEvaluation({ split, published, ...evaluation }: CheckpointEvaluati
     const { top1, top5, source } = published;
     print(`published for ${model}: top1 ${formatShare(top1)}, top5 ${formatShare(top5)} (${source})`);
   }
-  print('', formatTable(['>', 'class', '>pictures', '>recognised'], rows), '');
+  print('', formatTable(['>', 'class', '>images', '>recognised'], rows), '');
   if (perClass.length > widestMatrix) {
     print(`The confusion matrix of ${perClass.length} classes is in what --json prints.`);
     return;
@@ -85,7 +85,7 @@ async function evaluateRun(
     try {
       const split = pick<Split>('split of the data set', name, { ...splits });
       const { batchSize } = run.config;
-      const workers = run.config.workers === 0 ? undefined : startPictureWorkers(run.config.workers);
+      const workers = run.config.workers === 0 ? undefined : startImageWorkers(run.config.workers);
       const evaluation = await evaluate(run.session, split, run.classes, {
         preprocessing: run.preprocessing,
         batchSize,
@@ -132,7 +132,7 @@ async function evaluateNetwork(
     batchSize,
     // Keys that are undefined count as left out.
   } as CheckpointConfigInput;
-  const workers = options.workers === 0 ? undefined : startPictureWorkers(options.workers);
+  const workers = options.workers === 0 ? undefined : startImageWorkers(options.workers);
   return evaluateCheckpoint(config, container, {
     files: nodeFileSystem,
     ...(workers && { workers }),
@@ -180,7 +180,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('how well what a run has trained, or a network with a checkpoint, does on a data set')
     .argument('[run]', 'the folder of a run')
-    .option('--split <name>', 'a split of the data set (default: test; without a run all pictures that come unsplit)')
+    .option('--split <name>', 'a split of the data set (default: test; without a run all images that come unsplit)')
     .option('--device <name>', "where the engine runs (default: as the run did; else the engine's first)")
     .addOption(backendOption())
     .option('--model <name>', 'without a run: a network; `graft models` lists them')
@@ -188,9 +188,9 @@ export function addEvaluate(program: Command): void {
     .option('--names <source>', 'whose names the checkpoint has, where several would do')
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
     .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
-    .option('--limit <n>', 'use so many pictures of the split, drawn at random, the same each time', wholeFromOne)
+    .option('--limit <n>', 'use so many images of the split, drawn at random, the same each time', wholeFromOne)
     .option('--head <name>', "one of the network's heads (default: its own)")
-    .option('--size <px>', 'height and width of the pictures (default: as the network was published)', wholeFromOne)
+    .option('--size <px>', 'height and width of the images (default: as the network was published)', wholeFromOne)
     .option(
       '--width <factor>',
       'multiplies the channels of every layer but the last (default: 1)',
@@ -201,13 +201,9 @@ export function addEvaluate(program: Command): void {
     .addOption(mean)
     .addOption(deviation)
     .option('--engine <name>', 'what runs it (default: as the run did; else onnx)')
-    .option('--batch-size <n>', 'pictures in a batch (default: 32)', wholeFromOne)
-    .option(
-      '--workers <n>',
-      'threads that decode and prepare pictures (default: one a core, at most 8)',
-      wholeNumber(0),
-    )
-    .option('--sheet <file>', 'of masks: where the worst and the best pictures are drawn (default: in the run)')
+    .option('--batch-size <n>', 'images in a batch (default: 32)', wholeFromOne)
+    .option('--workers <n>', 'threads that decode and prepare images (default: one a core, at most 8)', wholeNumber(0))
+    .option('--sheet <file>', 'of masks: where the worst and the best images are drawn (default: in the run)')
     .option(
       '--json',
       'print one JSON document: {split, count, loss, top1, top5, perClass, confusion, published?}; of masks: {split, count, ' +

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onnxExporter } from '@graftjs/ckpt-onnx';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { graft, temporaryFolder, writeCifar10 } from '../../test/graft.js';
@@ -35,13 +35,13 @@ describe('graft export', () => {
     });
     expect(result.difference).toBeLessThan(1e-5);
 
-    // A picture of the network's own size is not resized, so that its bytes are what the network takes.
-    const pixels = formulaPicture('a picture', 32, 32);
-    const picture = join(run, '../picture.png');
+    // An image of the network's own size is not resized, so that its bytes are what the network takes.
+    const pixels = formulaImage('an image', 32, 32);
+    const image = join(run, '../image.png');
     await sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } })
       .png()
-      .toFile(picture);
-    const predicted = await graft(['predict', run, picture, '--top', '10', '--json']);
+      .toFile(image);
+    const predicted = await graft(['predict', run, image, '--top', '10', '--json']);
     const [{ predictions }] = JSON.parse(predicted.stdout);
     const file = await onnxExporter.open(out);
     const probabilities = await file.predict(pixels, 1);
@@ -52,8 +52,8 @@ describe('graft export', () => {
     const before = await readFile(out);
     const told = await graft(['export', run, '--out', out, '--precision', 'int8']);
     expect(told.status, told.stderr).toBe(0);
-    expect(told.stdout).toMatch(/model\.onnx \([\d.]+ kB\): step 2 as int8\. Compared with the network on 20 pictures/);
-    expect(told.stdout).toMatch(/^test, as trained: top1 .*on 20 pictures\ntest, as int8: top1 .*on 20 pictures$/m);
+    expect(told.stdout).toMatch(/model\.onnx \([\d.]+ kB\): step 2 as int8\. Compared with the network on 20 images/);
+    expect(told.stdout).toMatch(/^test, as trained: top1 .*on 20 images\ntest, as int8: top1 .*on 20 images$/m);
     expect((await readFile(out)).length).toBeLessThan(before.length / 2);
 
     const refused = await graft(['export', run, '--out', out, '--precision', 'int4']);

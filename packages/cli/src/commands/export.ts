@@ -1,11 +1,11 @@
 import { nodeFileSystem } from '@graftjs/core/node';
 import { type ExportResult, exportRun, type RunScores, type RunTarget, runTarget } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
 import { backendOption, type EngineOptions } from '../device-options.js';
 import { openRunOptions } from '../open-run-options.js';
-import { pictureSize } from '../option-values.js';
+import { imageSize } from '../option-values.js';
 import { formatQuantity, print, printJson } from '../print.js';
 import { Progress } from '../progress.js';
 import { formatScores } from '../run-progress.js';
@@ -31,7 +31,7 @@ function printResult(result: ExportResult<RunScores>, target: RunTarget): void {
   const { files, precision, step, compared, difference, scores, original } = result;
   const sizes = files.map(({ path, bytes }) => `${path} (${formatQuantity(bytes, 'B')})`);
   print(
-    `${sizes.join(' and ')}: step ${step} as ${precision}. Compared with the network on ${compared} pictures: ` +
+    `${sizes.join(' and ')}: step ${step} as ${precision}. Compared with the network on ${compared} images: ` +
       `${comparisons[target](difference)}.`,
   );
   if (!scores) return;
@@ -47,12 +47,12 @@ export function addExport(program: Command): void {
     .requiredOption('--out <file>', 'the file to write, such as model.onnx; it is replaced where it is there')
     .option(
       '--precision <name>',
-      'float32 (the default), float16 or int8: smaller, and measured on the test pictures beside the original',
+      'float32 (the default), float16 or int8: smaller, and measured on the test images beside the original',
     )
     .option(
       '--size <px>',
-      "of masks: height and width of the pictures that the file takes, one number or HEIGHTxWIDTH (default: the run's)",
-      pictureSize,
+      "of masks: height and width of the images that the file takes, one number or HEIGHTxWIDTH (default: the run's)",
+      imageSize,
     )
     .option(
       '--licence <text>',
@@ -68,9 +68,9 @@ export function addExport(program: Command): void {
     .addHelpText(
       'after',
       `
-The file takes any number of pictures as bytes, [N, height, width, 3], and gives the probability of each class, or where the
+The file takes any number of images as bytes, [N, height, width, 3], and gives the probability of each class, or where the
 network tells it the class of each pixel, [N, height, width]. Labels, preprocessing, scores and licence are in its metadata.
-Before it is put in place it is run on pictures of the data set, and compared with the network.
+Before it is put in place it is run on images of the data set, and compared with the network.
 
 Examples:
   graft export runs/flowers --out flowers.onnx
@@ -84,7 +84,7 @@ Examples:
       const { signal, release } = createStopSignal(() => {
         progress.line('Stopping; nothing will be written. Ctrl-C again stops at once.');
       });
-      const workers = startPictureWorkers();
+      const workers = startImageWorkers();
       try {
         const target = await runTarget(folder, container, { files: nodeFileSystem });
         const result = await exportRun<RunScores>(folder, container, {

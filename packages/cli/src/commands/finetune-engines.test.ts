@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import type { Evaluation, Prediction, RunResult } from '@graftjs/trainer';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
@@ -32,16 +32,16 @@ it('a run begins on TensorFlow.js, goes on on ONNX Runtime, and is evaluated on 
   expect(evaluation.loss).toBeCloseTo(metrics.loss, 5);
   expect(evaluation.top1).toBe(metrics.top1);
 
-  const picture = join(folder, 'picture.png');
+  const image = join(folder, 'image.png');
   await writeFile(
-    picture,
-    await sharp(formulaPicture('a picture', 32, 32), { raw: { height: 32, width: 32, channels: 3 } })
+    image,
+    await sharp(formulaImage('an image', 32, 32), { raw: { height: 32, width: 32, channels: 3 } })
       .png()
       .toBuffer(),
   );
   const predictions: number[][] = [];
   for (const engine of [['onnx'], ['tfjs', '--backend', 'wasm']]) {
-    const { stdout, stderr } = await graft(['predict', run, picture, '--top', '10', '--json', '--engine', ...engine]);
+    const { stdout, stderr } = await graft(['predict', run, image, '--top', '10', '--json', '--engine', ...engine]);
     expect(stderr).toBe('');
     const [{ predictions: found }] = JSON.parse(stdout) as [{ predictions: Prediction[] }];
     predictions.push([...found].sort((a, b) => a.index - b.index).map(({ probability }) => probability));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation, RunResult } from '@graftjs/trainer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { graft, graftInterrupted, temporaryFolder, writeCifar10, writePicture } from '../../test/graft.js';
+import { graft, graftInterrupted, temporaryFolder, writeCifar10, writeImage } from '../../test/graft.js';
 
 let folder: string;
 let data: string;
@@ -31,7 +31,7 @@ describe('finetune, evaluate, inspect, predict', () => {
     expect(trained.status).toBe(0);
     const result = parse<RunResult>(trained.stdout);
     expect(result).toMatchObject({ run, steps: 20, metrics: { count: 15 } });
-    expect(trained.stderr).toMatch(/^Training vgg_a: .* on 100 pictures of 10 classes, 20 steps, into .*whole$/m);
+    expect(trained.stderr).toMatch(/^Training vgg_a: .* on 100 images of 10 classes, 20 steps, into .*whole$/m);
     expect(trained.stderr.match(/^Step \d+, epoch \d: top1 /gm)).toHaveLength(4);
     const steps = (await metrics(run)).filter(({ type }) => type === 'step');
     expect(steps).toHaveLength(20);
@@ -46,7 +46,7 @@ describe('finetune, evaluate, inspect, predict', () => {
     expect(evaluation.perClass.map(({ name }) => name)).toContain('truck');
     expect(evaluation.confusion.flat().reduce((sum, count) => sum + count, 0)).toBe(15);
     const train = await graft(['evaluate', run, '--split', 'train']);
-    expect(train.stdout).toMatch(/^train: top1 .* on 100 pictures$/m);
+    expect(train.stdout).toMatch(/^train: top1 .* on 100 images$/m);
     expect(train.stdout).toMatch(/^ ?9 +truck +10 /m);
     const wrong = await graft(['evaluate', run, '--split', 'val']);
     expect(wrong.status).toBe(2);
@@ -64,12 +64,12 @@ describe('finetune, evaluate, inspect, predict', () => {
     expect(variables).toContainEqual({ name: 'global_step', dtype: 'int64', shape: [] });
     expect(variables).toContainEqual({ name: 'vgg_a/logits/weights/Adam', dtype: 'float32', shape: [1, 1, 32, 10] });
 
-    const pictures = join(folder, 'pictures');
-    await mkdir(pictures, { recursive: true });
-    await writeFile(join(pictures, 'text.png'), 'no picture');
-    const files = [join(pictures, 'black.png'), join(pictures, 'text.png'), join(pictures, 'white.png')];
-    await writePicture(files[0]!, [0, 0, 0]);
-    await writePicture(files[2]!, [210, 210, 210]);
+    const images = join(folder, 'images');
+    await mkdir(images, { recursive: true });
+    await writeFile(join(images, 'text.png'), 'no image');
+    const files = [join(images, 'black.png'), join(images, 'text.png'), join(images, 'white.png')];
+    await writeImage(files[0]!, [0, 0, 0]);
+    await writeImage(files[2]!, [210, 210, 210]);
     const predicted = await graft(['predict', run, ...files, '--top', '3', '--json']);
     expect(predicted.status).toBe(1);
     expect(predicted.stderr).toMatch(/^Error: .*text\.png cannot be decoded/);
@@ -137,7 +137,7 @@ describe('finetune, evaluate, inspect, predict', () => {
     expect(stderr).toMatch(
       /16 of 18 variables come from .*model\.ckpt-1; the others start anew:\n.*\nvgg_a\/logits\/weights +excluded/,
     );
-    expect(stderr).toMatch(/330 of them trained, on 40 pictures/);
+    expect(stderr).toMatch(/330 of them trained, on 40 images/);
     expect(parse(await readFile(join(run, 'config.json'), 'utf8'))).toMatchObject({
       model: { name: 'vgg_a', head: 'pooled', size: 32, width: 0.0625, classes: 10, dropout: 0.2 },
       dataset: { name: 'cifar10', folder: data, limitTrain: 40, corrupt: 'refuse' },

@@ -15,7 +15,7 @@ import {
   resume,
   type Stage,
 } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { type Command, Option } from 'commander';
 import { cacheFolder } from '../cache-folder.js';
 import { compose } from '../compose.js';
@@ -83,14 +83,14 @@ polynomial[,steps=N][,end=0][,power=1]; cosine[,steps=N][,alpha=0]; each takes w
 
 --batch-norm train: layers that train normalize by the batch and move their averages, frozen ones keep theirs. frozen: all
 keep their averages and use them, gamma and beta may train. folded: and nothing of it trains. recalibrated: the averages
-are computed anew on the training pictures before the first step, then kept. slim: all layers normalize by the batch and
+are computed anew on the training images before the first step, then kept. slim: all layers normalize by the batch and
 move their averages, frozen ones too.
 
 A network for segmentation (--model fcn_8s) is a head on a --backbone, and takes a data set with masks (--dataset voc). Of the
-pictures it gets squares of --size: with --augment crop parts of them as they are, else the whole picture made so small. Its
+images it gets squares of --size: with --augment crop parts of them as they are, else the whole image made so small. Its
 own layers start anew where the checkpoint is a classifier's.
 
-What frozen layers make of the pictures is computed once and kept in the folder that GRAFT_CACHE names (default:
+What frozen layers make of the images is computed once and kept in the folder that GRAFT_CACHE names (default:
 ~/.cache/graft), up to 8 GiB.
 
 Ctrl-C finishes the running step, saves, and says how to go on; a second one ends at once.
@@ -228,7 +228,7 @@ export function addFinetune(program: Command): void {
     .description('train a network on a data set, and write a run folder')
     .option('--model <name>', 'a network; `graft models` lists them')
     .option('--head <name>', "one of the network's heads (default: its own)")
-    .option('--size <px>', "height and width of the pictures (default: the network's own)", wholeFromOne)
+    .option('--size <px>', "height and width of the images (default: the network's own)", wholeFromOne)
     .option(
       '--width <factor>',
       'multiplies the channels of every layer but the last (default: 1)',
@@ -258,12 +258,12 @@ export function addFinetune(program: Command): void {
     .addOption(deviation)
     .option('--dataset <name>', 'a kind of data set; `graft datasets` lists them')
     .option('--data <folder>', 'where the data set is (default: where graft download puts it)')
-    .option('--limit-train <n>', 'use so many pictures of the training split', wholeFromOne)
-    .option('--limit-test <n>', 'use so many pictures of the test split', wholeFromOne)
+    .option('--limit-train <n>', 'use so many images of the training split', wholeFromOne)
+    .option('--limit-test <n>', 'use so many images of the test split', wholeFromOne)
     .addOption(
       new Option(
         '--corrupt <what>',
-        shown('what is done about pictures that cannot be decoded', defaults.dataset.corrupt),
+        shown('what is done about images that cannot be decoded', defaults.dataset.corrupt),
       ).choices(['skip', 'refuse']),
     )
     .option(
@@ -307,7 +307,7 @@ export function addFinetune(program: Command): void {
       '--class-weights <weights>',
       shown(
         'none, balanced (by inverse frequency), median (by median frequency, of pixels), or CLASS=WEIGHT,...: how much ' +
-          'pictures or pixels count in the loss',
+          'images or pixels count in the loss',
         defaults.classWeights,
       ),
       (text) => (['none', 'balanced', 'median'].includes(text) ? text : factors(text)),
@@ -337,9 +337,9 @@ export function addFinetune(program: Command): void {
       shown('none, flip, crop (or crop,flip), vgg or inception; with masks none, flip, crop, scale', defaults.augment),
       list,
     )
-    .option('--batch-size <n>', shown('pictures in a batch', defaults.batchSize), wholeFromOne)
+    .option('--batch-size <n>', shown('images in a batch', defaults.batchSize), wholeFromOne)
     .option('--accumulate <k>', shown('batches whose gradients make one step', defaults.accumulate), wholeFromOne)
-    .option('--epochs <n>', shown('how often every picture is seen', defaults.epochs), wholeFromOne)
+    .option('--epochs <n>', shown('how often every image is seen', defaults.epochs), wholeFromOne)
     .option('--steps <n>', 'steps, instead of epochs', wholeFromOne)
     .option('--eval-every <steps>', 'evaluate every so many steps (default: after each epoch)', wholeFromOne)
     .option('--save-every <steps>', 'save every so many steps (default: after each evaluation)', wholeFromOne)
@@ -347,7 +347,7 @@ export function addFinetune(program: Command): void {
     .option('--seed <n>', shown('for order, augmentation, dropout and initial values', defaults.seed), seeds)
     .option(
       '--workers <n>',
-      'threads that decode and augment pictures; 0: none, the main thread does (default: one a core, at most 8)',
+      'threads that decode and augment images; 0: none, the main thread does (default: one a core, at most 8)',
       wholeNumber(0),
     )
     .option('--out <run>', 'the folder to write (default: runs/MODEL-DATASET)')
@@ -369,7 +369,7 @@ export function addFinetune(program: Command): void {
         const running: RunOptions = {
           files: nodeFileSystem,
           features,
-          startWorkers: startPictureWorkers,
+          startWorkers: startImageWorkers,
           availableMemory: process.availableMemory(),
           onEvent: showRun(progress),
           signal,

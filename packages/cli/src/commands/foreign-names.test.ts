@@ -14,7 +14,7 @@ import {
   withNormalization,
 } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
-import { checkClose, formulaPicture, uniform } from '@graftjs/core/testing';
+import { checkClose, formulaImage, uniform } from '@graftjs/core/testing';
 import engineOnnx from '@graftjs/engine-onnx';
 import modelAlexnet from '@graftjs/model-alexnet';
 import modelInception from '@graftjs/model-inception';
@@ -24,7 +24,7 @@ import { restoreVariables, sourceNormalization, translateNames } from '@graftjs/
 import { describe, expect, it } from 'vitest';
 import { graft, temporaryFolder, writeCifar10 } from '../../test/graft.js';
 
-/** A network at a quarter of its width as a framework has it: names, and logits of two pictures. */
+/** A network at a quarter of its width as a framework has it: names, and logits of two images. */
 interface Network {
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly logits: readonly (readonly number[])[];
@@ -48,7 +48,7 @@ const container = createContainer([
   engineOnnx,
 ]);
 
-/** Who has which network, and the size of the pictures. */
+/** Who has which network, and the size of the images. */
 const cases = [
   ...Object.entries(vggs).map(([source, network]) => ({ model: 'vgg_16', source, network, size: 224 })),
   ...[
@@ -119,7 +119,7 @@ async function writeForeign(source: string, { shapes, without = [], dtype = 'flo
 }
 
 /**
- * Of two pictures.
+ * Of two images.
  * @param asSource whether these are normalized as the checkpoint's source has it
  */
 async function logitsOf(path: string, model: string, size: number, asSource: boolean): Promise<Float32Array> {
@@ -132,8 +132,8 @@ async function logitsOf(path: string, model: string, size: number, asSource: boo
   try {
     const read = new Set(nodesFor(graph, [graph.output]).flatMap(variablesOf));
     await restoreVariables(session, translateNames(reader, graph, nameMaps).reader, read);
-    const pictures = Buffer.concat(['foreign/0', 'foreign/1'].map((name) => formulaPicture(name, size, size)));
-    const [logits] = (await session.predict(pictures, 2)).values();
+    const images = Buffer.concat(['foreign/0', 'foreign/1'].map((name) => formulaImage(name, size, size)));
+    const [logits] = (await session.predict(images, 2)).values();
     return logits!;
   } finally {
     await reader.close();
@@ -144,12 +144,12 @@ async function logitsOf(path: string, model: string, size: number, asSource: boo
 describe.each(cases)('a file of $source of $model', ({ model, source, network, size }) => {
   const { shapes, logits } = network;
 
-  it('gives the very logits of its source, up to the edges of the pictures', async () => {
+  it('gives the very logits of its source, up to the edges of the images', async () => {
     const from = await writeForeign(source, { shapes });
     checkClose(await logitsOf(from, model, size, true), logits.flat(), 1e-5, 'logits');
   });
 
-  it('is converted for pictures that are normalized as the network here has them', async () => {
+  it('is converted for images that are normalized as the network here has them', async () => {
     const from = await writeForeign(source, { shapes });
     const to = join(await temporaryFolder(), model);
     const args = ['convert', from, to, '--model', model, ...cliOptions, '--size', `${size}`];
@@ -163,7 +163,7 @@ describe.each(cases)('a file of $source of $model', ({ model, source, network, s
     const adapted = /resnet_v2|inception/.test(model) ? '' : ', adapted to what the network is fed';
     const permuted = source === 'keras' ? '' : ', permuted';
     expect(done.stdout).toMatch(new RegExp(` ${weights} +renamed${permuted}${adapted}\n`));
-    // Over the edge of the picture there is the mean. PyTorch's differs from Slim's by half a grey level, Keras's by a thousandth.
+    // Over the edge of the image there is the mean. PyTorch's differs from Slim's by half a grey level, Keras's by a thousandth.
     checkClose(await logitsOf(to, model, size, false), logits.flat(), source === 'keras' ? 2e-5 : 1e-2, 'logits');
   });
 });
@@ -247,7 +247,7 @@ describe('what a file lacks', () => {
     const done = await graft(args, { env: { ...process.env, GRAFT_CACHE: await temporaryFolder() } });
     expect(done.status, done.stderr).toBe(0);
     expect(done.stderr).toMatch(
-      /26 of 28 variables come from .*, by the names of torchvision: 13 of them permuted; pictures are normalized as there: less 123\.675, 116\.28, 103\.53, divided by 58\.395, 57\.12, 57\.375; not taken: classifier\.0\.bias, .* and 1 more/,
+      /26 of 28 variables come from .*, by the names of torchvision: 13 of them permuted; images are normalized as there: less 123\.675, 116\.28, 103\.53, divided by 58\.395, 57\.12, 57\.375; not taken: classifier\.0\.bias, .* and 1 more/,
     );
     // The frozen weights are in the run's checkpoint, by Slim's names and in Slim's arrangement.
     const reader = await slimV2.open(join(run, 'checkpoints/model.ckpt-2'), files);

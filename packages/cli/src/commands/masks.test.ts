@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onnxExporter } from '@graftjs/ckpt-onnx';
 import { voidLabel } from '@graftjs/core';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import { encodeMask } from '@graftjs/report';
 import { SegmentationMetrics, type SegmentationScores } from '@graftjs/trainer';
 import { decode } from 'fast-png';
@@ -18,7 +18,7 @@ const [height, width] = [43, 57];
 
 /** Noise with a red and a blue rectangle; the first column is void. */
 function draw(name: string) {
-  const data = formulaPicture(name, height, width).map((value) => value >> 1);
+  const data = formulaImage(name, height, width).map((value) => value >> 1);
   const mask = new Uint8Array(height * width);
   const at = name.charCodeAt(0) % 5;
   for (const [label, left] of [
@@ -46,8 +46,8 @@ async function writeStreets(root: string): Promise<string> {
     await writeFile(join(root, `ImageSets/Segmentation/${split}.txt`), listed.join('\n'));
     for (const name of listed) {
       const { data, mask } = draw(name);
-      const picture = sharp(data, { raw: { height, width, channels: 3 } });
-      await picture.png().toFile(join(root, `JPEGImages/${name}.png`));
+      const image = sharp(data, { raw: { height, width, channels: 3 } });
+      await image.png().toFile(join(root, `JPEGImages/${name}.png`));
       await writeFile(join(root, `SegmentationClass/${name}.png`), encodeMask(mask, height, width));
     }
   }
@@ -83,7 +83,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const pictures = () => names.val.map((name) => join(streets, `JPEGImages/${name}.png`));
+const images = () => names.val.map((name) => join(streets, `JPEGImages/${name}.png`));
 
 describe('a run that tells the class of each pixel', () => {
   it.each([[[]], [['--window', '32', '--scales', '0.75,1', '--flip']]])(
@@ -92,14 +92,14 @@ describe('a run that tells the class of each pixel', () => {
       const evaluated = await graft(['evaluate', run, '--json', ...views]);
       expect(evaluated.status, evaluated.stderr).toBe(0);
       const out = join(await temporaryFolder(), 'masks');
-      const predicted = await graft(['predict', run, ...pictures(), '--out', out, '--json', ...views]);
+      const predicted = await graft(['predict', run, ...images(), '--out', out, '--json', ...views]);
       expect(predicted.status, predicted.stderr).toBe(0);
       const results = parse<{ file: string; mask: string; overlay: string; classes: { share: number }[] }[]>(
         predicted.stdout,
       );
       const metrics = new SegmentationMetrics(classes);
       for (const [index, { file, mask, overlay, classes: found }] of results.entries()) {
-        expect(file).toBe(pictures()[index]);
+        expect(file).toBe(images()[index]);
         const png = decode(await readFile(mask));
         expect([png.height, png.width, png.channels]).toEqual([height, width, 1]);
         metrics.add(draw(names.val[index]!).mask, png.data as Uint8Array);
@@ -129,18 +129,18 @@ describe('a run that tells the class of each pixel', () => {
 
   it('tells people what it is and does', async () => {
     const { stdout } = await graft(['evaluate', run]);
-    expect(stdout).toMatch(/^test: mean IoU [\d.]+ %, pixel accuracy [\d.]+ %, .* on 2 pictures$/m);
+    expect(stdout).toMatch(/^test: mean IoU [\d.]+ %, pixel accuracy [\d.]+ %, .* on 2 images$/m);
     expect(stdout).toMatch(/^0 +dark +\d+ +[\d.]+ % +[\d.]+ %$/m);
-    expect(stdout).toMatch(/The worst and the best pictures: .*fcn_8s\/sheet-test.png$/m);
+    expect(stdout).toMatch(/The worst and the best images: .*fcn_8s\/sheet-test.png$/m);
   });
 
-  it('is exported as a file of pictures in and masks out', async () => {
+  it('is exported as a file of images in and masks out', async () => {
     const out = join(await temporaryFolder(), 'streets.onnx');
     const exported = await graft(['export', run, '--out', out, '--size', `${height}x${width}`]);
     expect(exported.status, exported.stderr).toBe(0);
-    expect(exported.stdout).toMatch(/on 2 pictures: the classes of pixels are the same[.,]/);
+    expect(exported.stdout).toMatch(/on 2 images: the classes of pixels are the same[.,]/);
     const masks = await temporaryFolder();
-    await graft(['predict', run, pictures()[0]!, '--out', masks]);
+    await graft(['predict', run, images()[0]!, '--out', masks]);
     const file = await onnxExporter.open(out);
     const found = await file.predict(draw('x').data, 1);
     await file.close();
@@ -155,20 +155,20 @@ describe('a run that tells the class of each pixel', () => {
     const { meanIou, confusion } = parse<Evaluated>(other.stdout);
     expect([meanIou, confusion]).toEqual([own.meanIou, own.confusion]);
     const out = await temporaryFolder();
-    const predicted = await graft(['predict', run, pictures()[0]!, '--out', out, ...engine]);
+    const predicted = await graft(['predict', run, images()[0]!, '--out', out, ...engine]);
     expect(predicted.status, predicted.stderr).toBe(0);
     const ownFolder = await temporaryFolder();
-    await graft(['predict', run, pictures()[0]!, '--out', ownFolder]);
+    await graft(['predict', run, images()[0]!, '--out', ownFolder]);
     expect(decode(await readFile(join(out, 'x.png')))).toEqual(decode(await readFile(join(ownFolder, 'x.png'))));
     const exported = await graft(['export', run, '--out', join(out, 'streets.onnx'), ...engine]);
-    expect(exported.stdout, exported.stderr).toMatch(/on 2 pictures: the classes of pixels are the same[.,]/);
+    expect(exported.stdout, exported.stderr).toMatch(/on 2 images: the classes of pixels are the same[.,]/);
   });
 
   it('refuses options of the other kind', async () => {
-    const top = await graft(['predict', run, pictures()[0]!, '--top', '2']);
+    const top = await graft(['predict', run, images()[0]!, '--top', '2']);
     expect(top).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/--top is for classes of pictures.*gives masks/),
+      stderr: expect.stringMatching(/--top is for classes of images.*gives masks/),
     });
     const window = await graft(['evaluate', run, '--window', '3']);
     expect(window).toMatchObject({ status: 2, stderr: expect.stringMatching(/a whole number from 16 on/) });
@@ -185,8 +185,8 @@ describe('a folder with one broken mask among good ones', () => {
       .toBuffer();
   it.each<[string, () => Uint8Array | Promise<Uint8Array>, RegExp]>([
     ['cut short', () => palette(draw('c').mask).subarray(0, 60), /cannot be decoded/],
-    ['of another size', () => encodeMask(new Uint8Array(20), 4, 5), /is 4 x 5 pixels, and its picture 43 x 57/],
-    ['a picture of colours', rgb, /is a PNG that is RGB/],
+    ['of another size', () => encodeMask(new Uint8Array(20), 4, 5), /is 4 x 5 pixels, and its image 43 x 57/],
+    ['an image of colours', rgb, /is a PNG that is RGB/],
     ['with a label that is no class', () => palette(draw('c').mask.with(70, 9)), /has the label 9 at column 13, row 1/],
   ])('%s: is named, and can be left out', async (_, broken, message) => {
     const data = await writeStreets(join(await temporaryFolder(), 'streets'));
@@ -199,6 +199,6 @@ describe('a folder with one broken mask among good ones', () => {
     expect(failed.stderr).toContain(path);
     const skipped = await finetune(data, `${out}-2`, '--model', 'fcn_32s', '--corrupt', 'skip', '--json');
     expect(skipped.status, skipped.stderr).toBe(0);
-    expect(skipped.stderr).toMatch(/on 5 pictures of 3 classes(?:.|\n)*Left out of the data set:\n.*c\.png/);
+    expect(skipped.stderr).toMatch(/on 5 images of 3 classes(?:.|\n)*Left out of the data set:\n.*c\.png/);
   });
 });

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
-import { type Container, GraftError, type PictureReader } from '@graftjs/core';
+import { type Container, GraftError, type ImageReader } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
-import { encodeMask, encodePicture, overlayMask } from '@graftjs/report';
+import { encodeImage, encodeMask, overlayMask } from '@graftjs/report';
 import { openMaskRun, type ViewOptions } from '@graftjs/trainer';
 import { describeError } from '../describe-error.js';
 import type { EngineOptions } from '../device-options.js';
@@ -11,11 +11,11 @@ import { Progress } from '../progress.js';
 import { formatShare } from '../run-progress.js';
 import { viewsOf } from '../view-options.js';
 
-/** What was found in a picture, or why it could not be read. */
+/** What was found in an image, or why it could not be read. */
 export type PredictedMask =
   | {
       readonly file: string;
-      /** PNGs: of palette indices, and of the picture below their colours. */
+      /** PNGs: of palette indices, and of the image below their colours. */
       readonly mask: string;
       readonly overlay: string;
       /** Those that are there, the largest first, and their shares of the pixels. */
@@ -25,7 +25,7 @@ export type PredictedMask =
 
 const overlayOf = (name: string): string => `${name}-overlay`;
 
-/** Names for the pictures of files: theirs, and with a number where another one has that already. */
+/** Names for the images of files: theirs, and with a number where another one has that already. */
 function freeNames(files: readonly string[]): string[] {
   const taken = new Set<string>();
   return files.map((file) => {
@@ -46,11 +46,11 @@ function classesOf(mask: Uint8Array, names: readonly string[]) {
     .sort((a, b) => b.share - a.share);
 }
 
-/** Writes the masks of pictures and what they look like over these; a picture that cannot be read is told, and the others go on. */
+/** Writes the masks of images and what they look like over these; an image that cannot be read is told, and the others go on. */
 export async function predictMasks(
   folder: string,
   files: readonly string[],
-  reader: PictureReader,
+  reader: ImageReader,
   options: ViewOptions & EngineOptions & { readonly out?: string; readonly json?: true },
   container: Container,
 ): Promise<PredictedMask[]> {
@@ -63,11 +63,11 @@ export async function predictMasks(
     const names = freeNames(files);
     for (const [index, file] of files.entries()) {
       try {
-        const picture = await reader.read(file);
-        const prediction = await run.segment(picture, viewsOf(options));
+        const image = await reader.read(file);
+        const prediction = await run.segment(image, viewsOf(options));
         const [mask, overlay] = [`${out}/${names[index]}.png`, `${out}/${overlayOf(names[index]!)}.png`];
-        await nodeFileSystem.write(mask, [encodeMask(prediction, picture.height, picture.width)]);
-        await nodeFileSystem.write(overlay, [await encodePicture(overlayMask(picture, prediction))]);
+        await nodeFileSystem.write(mask, [encodeMask(prediction, image.height, image.width)]);
+        await nodeFileSystem.write(overlay, [await encodeImage(overlayMask(image, prediction))]);
         const classes = classesOf(prediction, run.classes);
         results.push({ file, mask, overlay, classes });
         const shares = classes.map(({ name, share }) => `${name} ${formatShare(share)}`);

@@ -1,4 +1,4 @@
-import { GraftError, PICTURE_READER, type Picture, PluginError, registry, UsageError } from '@graftjs/core';
+import { GraftError, IMAGE_READER, type Image, PluginError, registry, UsageError } from '@graftjs/core';
 import { nodeFileSystem } from '@graftjs/core/node';
 import { openRun, type Prediction, predict, runTarget, type ViewOptions } from '@graftjs/trainer';
 import type { Command } from 'commander';
@@ -25,10 +25,10 @@ const notFor = (option: string, its: string, given: string): UsageError =>
 export function addPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description('the classes, or the masks, that what a run has trained sees in pictures')
+    .description('the classes, or the masks, that what a run has trained sees in images')
     .argument('<run>', 'the folder of a run')
-    .argument('<files...>', 'pictures')
-    .option('--top <n>', 'how many classes of each picture are given (default: 5)', wholeNumber(1))
+    .argument('<files...>', 'images')
+    .option('--top <n>', 'how many classes of each image are given (default: 5)', wholeNumber(1))
     .option('--out <folder>', 'of masks: where they are written (default: predictions in the run)')
     .option('--engine <name>', 'what runs the network (default: as the run did)')
     .option('--device <name>', "where the engine runs (default: as the run did, else the engine's first)")
@@ -41,8 +41,8 @@ export function addPredict(program: Command): void {
     .addHelpText(
       'after',
       `
-Of a network that tells the class of each pixel, each picture gets a PNG of palette indices, NAME.png, and what it looks like
-over the picture, NAME-overlay.png.
+Of a network that tells the class of each pixel, each image gets a PNG of palette indices, NAME.png, and what it looks like
+over the image, NAME-overlay.png.
 
 Examples:
   graft predict runs/flowers rose.jpg
@@ -52,29 +52,29 @@ Examples:
     .action(async (folder: string, files: string[], options: Options) => {
       const { json } = options;
       const { container } = await compose();
-      const [reader] = registry(container, PICTURE_READER).values();
+      const [reader] = registry(container, IMAGE_READER).values();
       if (!reader) {
-        throw new PluginError('plugin/missing', 'No installed plugin reads pictures.', {
-          details: { kind: 'picture reader', name: '', accepted: [] },
+        throw new PluginError('plugin/missing', 'No installed plugin reads images.', {
+          details: { kind: 'image reader', name: '', accepted: [] },
         });
       }
       if ((await runTarget(folder, container, { files: nodeFileSystem })) === 'masks') {
-        if (options.top !== undefined) throw notFor('--top', 'classes of pictures', 'masks');
+        if (options.top !== undefined) throw notFor('--top', 'classes of images', 'masks');
         const masks = await predictMasks(folder, files, reader, options, container);
         if (json) printJson(masks);
         return;
       }
       const wrong = [...viewOptionNames, 'out'].find((name) => options[name as keyof Options] !== undefined);
-      if (wrong !== undefined) throw notFor(`--${wrong}`, 'masks', 'classes of pictures');
+      if (wrong !== undefined) throw notFor(`--${wrong}`, 'masks', 'classes of images');
       const { top = 5 } = options;
       const results: object[] = [];
       const waiting: number[] = [];
-      /** The pictures that can be read; one that cannot is told, and the others go on. */
-      async function* pictures(): AsyncGenerator<Picture> {
+      /** The images that can be read; one that cannot is told, and the others go on. */
+      async function* images(): AsyncGenerator<Image> {
         for (const [index, file] of files.entries()) {
-          let picture: Picture;
+          let image: Image;
           try {
-            picture = await reader!.read(file);
+            image = await reader!.read(file);
           } catch (error) {
             if (!GraftError.isInstance(error)) throw error;
             process.stderr.write(`${describeError(error)}\n`);
@@ -83,7 +83,7 @@ Examples:
             continue;
           }
           waiting.push(index);
-          yield picture;
+          yield image;
         }
       }
       const tell = (index: number, predictions: readonly Prediction[]) => {
@@ -95,7 +95,7 @@ Examples:
       const run = await openRun(folder, container, openRunOptions(options, new Progress()));
       try {
         const { session, classes, preprocessing } = run;
-        for await (const predictions of predict(session, pictures(), classes, { preprocessing, top })) {
+        for await (const predictions of predict(session, images(), classes, { preprocessing, top })) {
           tell(waiting.shift()!, predictions);
         }
       } finally {

@@ -9,7 +9,7 @@ import { slimV1 } from '@graftjs/ckpt-slim';
 import { nodeFileSystem } from '@graftjs/core/node';
 import type { CheckpointEvaluation } from '@graftjs/trainer';
 import { expect, it, onTestFinished } from 'vitest';
-import { graft, packageFolder, temporaryFolder, writePicture } from '../../test/graft.js';
+import { graft, packageFolder, temporaryFolder, writeImage } from '../../test/graft.js';
 
 /** The classes n01 to n05, which the outputs 1 to 5 stand for; output 0 is the background. */
 const colours = [
@@ -53,14 +53,14 @@ interface Project {
   /** What the server was asked for. */
   readonly asked: readonly string[];
   readonly cache: string;
-  /** Two pictures of n05 and one of n02 that is mistaken for n03. */
-  readonly pictures: string;
+  /** Two images of n05 and one of n02 that is mistaken for n03. */
+  readonly images: string;
 }
 
 /** A project with the network `eye` (see `test/eye.mjs`), whose checkpoint a server here has. */
 async function project(): Promise<Project> {
   const cwd = await temporaryFolder();
-  const [cache, pictures] = [join(cwd, 'cache'), join(cwd, 'pictures')];
+  const [cache, images] = [join(cwd, 'cache'), join(cwd, 'images')];
   const archive = await pack(cwd);
   const asked: string[] = [];
   const server = createServer(({ url }, response) => {
@@ -81,27 +81,27 @@ async function project(): Promise<Project> {
     export default { plugins: [eyePlugin('${origin}'), ${modules.map((_, index) => `plugin${index}`)}] };`,
   );
 
-  for (const name of ['n02', 'n05']) await mkdir(join(pictures, name), { recursive: true });
-  await writePicture(join(pictures, 'n02/a.png'), [0, 0, 255]);
-  await writePicture(join(pictures, 'n05/a.png'), [0, 255, 255]);
-  await writePicture(join(pictures, 'n05/b.png'), [30, 240, 220]);
+  for (const name of ['n02', 'n05']) await mkdir(join(images, name), { recursive: true });
+  await writeImage(join(images, 'n02/a.png'), [0, 0, 255]);
+  await writeImage(join(images, 'n05/a.png'), [0, 255, 255]);
+  await writeImage(join(images, 'n05/b.png'), [30, 240, 220]);
   const run = (...args: readonly string[]) => graft(args, { cwd, env: { ...process.env, GRAFT_CACHE: cache } });
-  return { run, archive, origin, asked, cache, pictures };
+  return { run, archive, origin, asked, cache, images };
 }
 
-const evaluation = (pictures: string, checkpoint = 'eye') => [
+const evaluation = (images: string, checkpoint = 'eye') => [
   ...['evaluate', '--model', 'eye', '--checkpoint', checkpoint],
-  ...['--dataset', 'folder', '--data', pictures],
+  ...['--dataset', 'folder', '--data', images],
 ];
 
 it('is fetched by its name, and found by it', async () => {
-  const { run, archive, asked, cache, pictures } = await project();
+  const { run, archive, asked, cache, images } = await project();
   const path = join(cache, 'data/eye.ckpt');
   const sha256 = createHash('sha256').update(archive).digest('hex');
   expect((await run('models')).stdout).toMatch(/^eye +8 +6 +slim +eye +knows colours$/m);
   expect((await run('download')).stdout).toMatch(/^eye +- +no +an eye for five colours +free$/m);
 
-  const early = await run(...evaluation(pictures));
+  const early = await run(...evaluation(images));
   expect(early.status).toBe(2);
   expect(early.stderr).toBe(
     `Error: eye is a published checkpoint, and ${path} is not there. Fetch it: graft download eye; or name the file that it is in.\n`,
@@ -118,7 +118,7 @@ it('is fetched by its name, and found by it', async () => {
   expect(again).toEqual([{ name: 'eye', path, status: 'present', unpublished: sha256 }]);
   expect(asked).toEqual(['/models/eye_2016_08_28.tar.gz']);
 
-  const evaluated = await run(...evaluation(pictures), '--json');
+  const evaluated = await run(...evaluation(images), '--json');
   expect(evaluated).toMatchObject({ status: 0 });
   const result = JSON.parse(evaluated.stdout) as CheckpointEvaluation;
   expect(result).toMatchObject({
@@ -130,7 +130,7 @@ it('is fetched by its name, and found by it', async () => {
   });
   expect(result.confusion[2]).toEqual([0, 0, 0, 1, 0, 0]);
   expect(result.confusion[5]).toEqual([0, 0, 0, 0, 0, 2]);
-  const { stdout } = await run(...evaluation(pictures));
+  const { stdout } = await run(...evaluation(images));
   expect(stdout).toMatch(
     /^all: top1 66\.67 %, top5 100\.00 %, .*\npublished for eye: top1 87\.50 %, top5 98\.75 % \(the eye itself\)\n/,
   );
@@ -139,17 +139,17 @@ it('is fetched by its name, and found by it', async () => {
   expect((await run('inspect', 'eye')).stdout).toMatch(
     /^eye\/logits\/biases +float32 +6$[\s\S]*eye\.ckpt: 2 variables, slim-v1$/m,
   );
-  const trained = await run('finetune', ...evaluation(pictures).slice(1), '--exclude', 'eye/logits', '--steps', '1');
+  const trained = await run('finetune', ...evaluation(images).slice(1), '--exclude', 'eye/logits', '--steps', '1');
   expect(trained.stderr).toContain(`0 of 2 variables come from ${path}`);
 }, 240_000);
 
 it('comes from a mirror to another folder, and is named by its path there', async () => {
-  const { run, origin, asked, cache, pictures } = await project();
+  const { run, origin, asked, cache, images } = await project();
   const out = join(cache, 'elsewhere');
   expect((await run('download', 'eye', '--out', out, '--from', `${origin}/mirror/`)).status).toBe(0);
   expect(asked).toEqual(['/mirror/eye_2016_08_28.tar.gz']);
-  expect((await run(...evaluation(pictures))).status).toBe(2);
-  const { stdout } = await run(...evaluation(pictures, join(out, 'eye.ckpt')), '--json');
+  expect((await run(...evaluation(images))).status).toBe(2);
+  const { stdout } = await run(...evaluation(images, join(out, 'eye.ckpt')), '--json');
   expect(JSON.parse(stdout)).toMatchObject({ count: 3, published: { top1: 0.875 } });
 });
 

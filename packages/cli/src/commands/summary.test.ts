@@ -49,7 +49,7 @@ it('takes the options of the network, and of the batch', async () => {
   expect(many.training.peak).toBeGreaterThan(few.training.peak + 30e6);
 });
 
-it('a network for segmentation, on the backbone and for the pictures that are asked for', async () => {
+it('a network for segmentation, on the backbone and for the images that are asked for', async () => {
   const of = async (...options: string[]) => {
     const { stdout } = await graft(['summary', 'fcn_8s', '--json', '--classes', '11', ...options]);
     return (JSON.parse(stdout) as GraphSummary).layers;

@@ -16,7 +16,7 @@ import {
 import { optimizers } from '@graftjs/trainer';
 import type { Command } from 'commander';
 import { compose } from '../compose.js';
-import { number, pictureSize, wholeNumber } from '../option-values.js';
+import { imageSize, number, wholeNumber } from '../option-values.js';
 import { formatCount, formatQuantity, formatTable, print, printJson } from '../print.js';
 
 interface Options {
@@ -56,7 +56,7 @@ function buildNetwork(name: string, options: Options, container: Container): Gra
   return resolve(container, BACKBONE, name).build({
     ...sizes,
     ...(head !== undefined && { head }),
-    ...(typeof size === 'number' ? { size } : size && { pictureSize: size }),
+    ...(typeof size === 'number' ? { size } : size && { imageSize: size }),
   });
 }
 
@@ -68,12 +68,12 @@ function printSummary({ layers, parameters, trainableParameters, flops, activati
     formatQuantity(layer.flops, 'FLOP'),
   ]);
   print(
-    formatTable(['layer', 'output', '>parameters', '>per picture'], rows),
+    formatTable(['layer', 'output', '>parameters', '>per image'], rows),
     '',
     `Parameters: ${formatCount(parameters)}, of them trainable: ${formatCount(trainableParameters)} ` +
       `(${formatQuantity(4 * parameters, 'B')})`,
-    `Operations: ${formatQuantity(flops, 'FLOP')} per picture in use; a multiplication and an addition are two`,
-    `Activations: ${formatQuantity(activationBytes, 'B')} per picture`,
+    `Operations: ${formatQuantity(flops, 'FLOP')} per image in use; a multiplication and an addition are two`,
+    `Activations: ${formatQuantity(activationBytes, 'B')} per image`,
   );
 }
 
@@ -120,7 +120,7 @@ export function addSummary(program: Command): void {
     .option('--backbone <name>', 'what a network for segmentation is built on; default: its own')
     .option('--head <name>', 'one of the heads that the network can have')
     .option('--classes <n>', 'outputs of the last layer', wholeNumber(1))
-    .option('--size <px>', 'height and width of the pictures: one number, or HEIGHTxWIDTH', pictureSize)
+    .option('--size <px>', 'height and width of the images: one number, or HEIGHTxWIDTH', imageSize)
     .option(
       '--width <factor>',
       'multiplies the channels of every layer but the last',
@@ -128,7 +128,7 @@ export function addSummary(program: Command): void {
     )
     .option('--dense-channels <n>', 'of the dense layers of a network for segmentation', wholeNumber(1))
     .option('--train', 'also reckon the memory that training all layers takes')
-    .option('--batch-size <n>', 'pictures in that batch', wholeNumber(1), 32)
+    .option('--batch-size <n>', 'images in that batch', wholeNumber(1), 32)
     .option('--optimizer <name>', `what keeps slots then: ${Object.keys(optimizers).join(', ')}`, 'adam')
     .option('--engine <name>', 'what runs it then', 'onnx')
     .option(

@@ -103,7 +103,7 @@ describe('TensorFlow’s numbers are met', () => {
 });
 
 describe('what differs is found', () => {
-  it('pictures that are normalized in another way than the file says', async () => {
+  it('images that are normalized in another way than the file says', async () => {
     const file = await tampered(join(oracles, 'forward/resnet_v2_50_65.json'), (content) => {
       content.preprocessing = 'vgg';
     });

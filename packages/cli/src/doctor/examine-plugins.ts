@@ -9,7 +9,7 @@ import {
   type Engine,
   EXPORTER,
   GraftError,
-  PICTURE_READER,
+  IMAGE_READER,
   registry,
   SEGMENTER,
 } from '@graftjs/core';
@@ -32,7 +32,7 @@ const needed = [
   [CHECKPOINT_FORMAT, 'a checkpoint format', '@graftjs/ckpt-slim'],
 ] as const;
 
-const kinds = [ENGINE, BACKBONE, SEGMENTER, DATASET, CHECKPOINT_FORMAT, PICTURE_READER, DOWNLOAD, EXPORTER] as const;
+const kinds = [ENGINE, BACKBONE, SEGMENTER, DATASET, CHECKPOINT_FORMAT, IMAGE_READER, DOWNLOAD, EXPORTER] as const;
 
 /** Gives what `work` gives; what Graft refuses is a problem instead. */
 function note<T>(problems: Problem[], remedy: string, work: () => T): T | undefined {

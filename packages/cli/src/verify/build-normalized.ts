@@ -2,7 +2,7 @@ import { type Backbone, type BackboneOptions, type Graph, withNormalization } fr
 import { normalizations } from './normalizations.js';
 import type { ForwardOracle, TrainingOracle } from './oracle.js';
 
-/** The network that an oracle file describes, for pictures that are normalized as there. */
+/** The network that an oracle file describes, for images that are normalized as there. */
 export function buildNormalized(
   backbone: Backbone,
   { classes, size, preprocessing }: ForwardOracle | TrainingOracle,

@@ -20,14 +20,14 @@ const recordedTensor = z
 
 const recordedTensors = z.record(z.string(), recordedTensor);
 
-/** What describes a network and its pictures; sizes are limited so that a damaged file cannot ask for all memory. */
+/** What describes a network and its images; sizes are limited so that a damaged file cannot ask for all memory. */
 const network = z.object({
   network: z.string(),
   classes: count.max(100_000),
   size: count.max(2048),
   batch: count.max(64),
   images: z.array(z.string()),
-  /** What pictures are normalized by; where it is not said, as the backbone does it. */
+  /** What images are normalized by; where it is not said, as the backbone does it. */
   preprocessing: z.enum(Object.keys(normalizations) as (keyof typeof normalizations)[]).optional(),
 });
 

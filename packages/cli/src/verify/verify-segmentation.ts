@@ -24,7 +24,7 @@ const block = 8;
 /** Gradients alone are looked at. */
 const idle: Optimizer = { name: 'none', slots: [], scalars: [], update() {}, advance() {} };
 
-/** The masks of the file's pictures: squares of one label each, of which one value more than there are classes is void. */
+/** The masks of the file's images: squares of one label each, of which one value more than there are classes is void. */
 function formulaMasks({ batch, height, width, classes }: SegmentationOracle): Uint8Array {
   const [rows, columns] = [Math.ceil(height / block), Math.ceil(width / block)];
   const masks = new Uint8Array(batch * height * width);

@@ -13,7 +13,7 @@ function mix(value: number): number {
  * @param layer which dropout of the graph this is
  * @param first the place of the first example in the batch
  * @param size elements of one example
- * @returns `count` examples in TF-Slim's layout, pictures as `[height, width, channels]`
+ * @returns `count` examples in TF-Slim's layout, images as `[height, width, channels]`
  */
 export function dropoutMask(
   keep: number,

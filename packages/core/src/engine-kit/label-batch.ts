@@ -32,7 +32,7 @@ function ofPixels({ masks, classWeights }: MaskBatch, [height, width, classes]: 
   const places = height! * width!;
   if (masks.length % places !== 0) {
     const mask = formatShape([height!, width!]);
-    throw new EngineError('engine/batch', `Masks of ${mask} are needed, one a picture; ${masks.length} bytes came.`);
+    throw new EngineError('engine/batch', `Masks of ${mask} are needed, one an image; ${masks.length} bytes came.`);
   }
   if (classWeights && classWeights.length !== classes)
     throw new EngineError('engine/batch', `There are ${classes} classes, and ${classWeights.length} weights came.`);
@@ -67,7 +67,7 @@ export function labelBatch(batch: Batch | MaskBatch, logits: Shape): LabelBatch 
     const [wanted, received] = wantsMasks ? ['masks', 'labels'] : ['a label each', 'masks'];
     throw new EngineError(
       'engine/batch',
-      `A network with logits of ${formatShape(logits)} learns from pictures with ${wanted}; ${received} came.`,
+      `A network with logits of ${formatShape(logits)} learns from images with ${wanted}; ${received} came.`,
     );
   }
   const found = 'masks' in batch ? ofPixels(batch, logits) : ofExamples(batch, elementCount(logits));

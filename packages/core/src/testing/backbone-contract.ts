@@ -104,7 +104,7 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
       name: `${name} has the features that its levels name, each stride twice the one before`,
       async run() {
         const levels = backbone.levels ?? [];
-        const graphs = levels.length > 0 ? [96, 128].map((rows) => build({ pictureSize: [rows, 96] })) : [];
+        const graphs = levels.length > 0 ? [96, 128].map((rows) => build({ imageSize: [rows, 96] })) : [];
         for (const [index, { stride, endPoint }] of levels.entries()) {
           const [small, large] = graphs.map(
             ({ nodes, endPoints }) => nodes.find((node) => node.name === endPoints[endPoint])?.shape,
@@ -154,7 +154,7 @@ export function backboneContract(backbone: Backbone, small: BackboneOptions): Co
         check(new Set(foreign).size === foreign.length, 'Two variables come from the same tensor.');
         if (input) {
           const usable = input.mean.every(Number.isFinite) && input.deviation.every((value) => value > 0);
-          check(usable, `Pictures cannot be normalized by ${JSON.stringify(input)}.`);
+          check(usable, `Images cannot be normalized by ${JSON.stringify(input)}.`);
         }
       },
     })),

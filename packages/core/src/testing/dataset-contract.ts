@@ -1,10 +1,10 @@
 import {
   type Dataset,
   type DatasetOptions,
+  type Image,
   type MaskDataset,
-  type MaskedPicture,
+  type MaskedImage,
   type MaskSplit,
-  type Picture,
   type Split,
   voidLabel,
 } from '../dataset.js';
@@ -12,10 +12,10 @@ import { type ContractCase, check, checkFails } from './contract.js';
 
 const countOf = (split: Split | MaskSplit): number => ('labels' in split ? split.labels.length : split.count);
 
-const bytesOf = (picture: Picture | MaskedPicture): Uint8Array[] =>
-  'mask' in picture ? [picture.data, picture.mask] : [picture.data];
+const bytesOf = (image: Image | MaskedImage): Uint8Array[] =>
+  'mask' in image ? [image.data, image.mask] : [image.data];
 
-function isSame(one: Picture, other: Picture): boolean {
+function isSame(one: Image, other: Image): boolean {
   const others = bytesOf(other);
   return (
     one.height === other.height &&
@@ -24,15 +24,15 @@ function isSame(one: Picture, other: Picture): boolean {
   );
 }
 
-/** Throws unless a picture, and its mask where it is to have one, are whole. */
-function checkPicture(picture: Picture | MaskedPicture, masked: boolean, classes: number, id: string): void {
-  const { data, height, width } = picture;
+/** Throws unless an image, and its mask where it is to have one, are whole. */
+function checkImage(image: Image | MaskedImage, masked: boolean, classes: number, id: string): void {
+  const { data, height, width } = image;
   check(data.length === height * width * 3, `${id}: ${data.length} bytes for ${height}x${width} of RGB.`);
-  check('mask' in picture === masked, `${id} ${masked ? 'has no' : 'has a'} mask.`);
-  if (!('mask' in picture)) return;
-  check(picture.mask.length === height * width, `${id}: ${picture.mask.length} pixels of mask for ${height}x${width}.`);
+  check('mask' in image === masked, `${id} ${masked ? 'has no' : 'has a'} mask.`);
+  if (!('mask' in image)) return;
+  check(image.mask.length === height * width, `${id}: ${image.mask.length} pixels of mask for ${height}x${width}.`);
   check(
-    picture.mask.every((label) => label < classes || label === voidLabel),
+    image.mask.every((label) => label < classes || label === voidLabel),
     `${id} has a pixel of no class.`,
   );
 }
@@ -45,7 +45,7 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
   const { name } = dataset;
   return [
     {
-      name: `${name} has the splits train and test, each with pictures of known classes`,
+      name: `${name} has the splits train and test, each with images of known classes`,
       async run() {
         const { classes, splits, close } = await dataset.open(options());
         check(new Set(classes).size === classes.length && classes.length > 1, `The classes are ${classes.join(', ')}.`);
@@ -62,7 +62,7 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
       },
     },
     {
-      name: `${name} reads pictures in any order, each the same every time`,
+      name: `${name} reads images in any order, each the same every time`,
       async run() {
         const { classes, splits, close } = await dataset.open(options());
         const train = splits.train!;
@@ -70,21 +70,21 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
         const places = [...new Set([last, 0, last >> 1])];
         const first = await Promise.all(places.map((index) => train.read(index)));
         for (const [place, index] of [...places.entries()].reverse()) {
-          const picture = await train.read(index);
-          checkPicture(picture, dataset.target === 'masks', classes.length, train.id(index));
-          check(isSame(picture, first[place]!), `${train.id(index)} is another picture the second time.`);
+          const image = await train.read(index);
+          checkImage(image, dataset.target === 'masks', classes.length, train.id(index));
+          check(isSame(image, first[place]!), `${train.id(index)} is another image the second time.`);
           if ('labels' in train) continue;
           const { height, width } = train.size(index);
           check(
-            height === picture.height && width === picture.width,
-            `${train.id(index)} is said to be ${height}x${width}, and is ${picture.height}x${picture.width}.`,
+            height === image.height && width === image.width,
+            `${train.id(index)} is said to be ${height}x${width}, and is ${image.height}x${image.width}.`,
           );
         }
         await close();
       },
     },
     {
-      name: `${name} puts no picture into two splits, and the same into each every time`,
+      name: `${name} puts no image into two splits, and the same into each every time`,
       async run() {
         const ids = async () => {
           const { splits, close } = await dataset.open(options());
@@ -98,23 +98,23 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
           return all;
         };
         const all = await ids();
-        check(new Set(all.map((line) => line.split('\t')[0])).size === all.length, 'Two pictures have one id.');
+        check(new Set(all.map((line) => line.split('\t')[0])).size === all.length, 'Two images have one id.');
         check(all.join('\n') === (await ids()).join('\n'), 'Opened again, the splits differ.');
       },
     },
     {
-      name: `${name} names a module, if it does, that reads the same pictures`,
+      name: `${name} names a module, if it does, that reads the same images`,
       async run() {
         const { splits, close } = await dataset.open(options());
         for (const split of Object.values(splits)) {
           const { module } = split;
           if (!module) continue;
           const count = countOf(split);
-          const { readPicture } = (await import(module.url)) as { readPicture(key: unknown): Promise<Picture> };
+          const { readImage } = (await import(module.url)) as { readImage(key: unknown): Promise<Image> };
           for (const index of [count - 1, 0]) {
             check(
-              isSame(await split.read(index), await readPicture(structuredClone(module.key(index)))),
-              `${split.id(index)} is another picture to the module ${module.url}.`,
+              isSame(await split.read(index), await readImage(structuredClone(module.key(index)))),
+              `${split.id(index)} is another image to the module ${module.url}.`,
             );
           }
           await checkFails(() => module.key(count), 'data/', 'the key of an index past the end');
@@ -123,7 +123,7 @@ export function datasetContract(dataset: Dataset | MaskDataset, options: () => D
       },
     },
     {
-      name: `${name} refuses a picture that is not there`,
+      name: `${name} refuses an image that is not there`,
       async run() {
         const { splits, close } = await dataset.open(options());
         const test = splits.test!;

@@ -212,7 +212,7 @@ const laws: Readonly<Record<string, (engine: Engine) => Promise<void>>> = {
     checkClose([...used.values()][0]!, new Float32Array(classes).fill(elements), 1e-6, 'the logits in use');
     await session.close();
   },
-  'drops the elements of pictures that every engine drops by this seed': async (engine) => {
+  'drops the elements of images that every engine drops by this seed': async (engine) => {
     const keep = 0.7;
     const graph = network((g, x) => g.dropout(x, { name: 'd', keep }));
     const session = await training(engine, graph);

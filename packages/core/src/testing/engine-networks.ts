@@ -3,12 +3,12 @@ import { elementCount } from '../dtype.js';
 import type { Engine, Session, TrainingOptions, TrainingSession } from '../engine.js';
 import type { Graph } from '../graph.js';
 import type { Optimizer } from '../optimizer.js';
-import { formulaPicture, formulaVariable, uniform } from './formula.js';
+import { formulaImage, formulaVariable, uniform } from './formula.js';
 
 export const classes = 3;
 export const size = { height: 9, width: 7, channels: 3 };
 
-/** The logits that a dense layer makes of a picture. */
+/** The logits that a dense layer makes of an image. */
 function classifier(graph: GraphBuilder, features: Value, name: string): Value {
   const kernel = [features.shape[0]!, features.shape[1]!] as const;
   const logits = graph.conv2d(features, { name, channels: classes, kernel, padding: 'VALID', activation: 'none' });
@@ -16,7 +16,7 @@ function classifier(graph: GraphBuilder, features: Value, name: string): Value {
 }
 
 /**
- * A picture, `layers`, and a dense layer on whatever they give.
+ * An image, `layers`, and a dense layer on whatever they give.
  * @param layers may give several values: the last is what the result is made of, the others of auxiliary ones with the weights
  * 0.3, 0.6 and so on
  */
@@ -151,7 +151,7 @@ export const networks: Readonly<Record<string, Graph>> = {
     const side = g.concat([first, second, pooled, second], { name: 'side' });
     return g.conv2d(g.mean(side, { name: 'm' }), { name: 'c', channels: 16, kernel: 1 });
   }),
-  'some of the channels, of pictures and of a vector': network((g, x) => {
+  'some of the channels, of images and of a vector': network((g, x) => {
     const first = below(g, x);
     const some = [g.slice(first, { name: 's', start: 1, size: 3 }), g.slice(first, { name: 't', start: 4, size: 2 })];
     const vector = g.reshape(g.concat(some, { name: 'side' }), { name: 'v', shape: [9 * 7 * 5] });
@@ -207,13 +207,13 @@ export const networks: Readonly<Record<string, Graph>> = {
     const layer = { name: 't', channels: 8, kernel: [3, 4], strides: [1, 2], padding: [2, 0, 1, 3] } as const;
     return g.conv2d(g.conv2dTranspose(first, layer), { name: 'b', channels: 8, kernel: 1 });
   }),
-  'pictures without their margins': network((g, x) => g.crop(below(g, x), { name: 'crop', margins: [1, 2, 3, 0] })),
+  'images without their margins': network((g, x) => g.crop(below(g, x), { name: 'crop', margins: [1, 2, 3, 0] })),
   'local response normalization': network((g, x) =>
     g.lrn(below(g, x), { name: 'n', depthRadius: 1, bias: 2, alpha: 0.3, beta: 0.75 }),
   ),
   'global average pooling': network((g, x) => g.mean(below(g, x), { name: 'm' })),
-  'a reshape of a picture': network((g, x) => g.reshape(below(g, x), { name: 'r', shape: [7, 9, 6] })),
-  'softmax of a picture': network((g, x) => g.softmax(below(g, x), { name: 's' })),
+  'a reshape of an image': network((g, x) => g.reshape(below(g, x), { name: 'r', shape: [7, 9, 6] })),
+  'softmax of an image': network((g, x) => g.softmax(below(g, x), { name: 's' })),
   'dropout at rest': network((g, x) => g.dropout(below(g, x), { name: 'd', keep: 1 })),
   'normalized bytes': network((g, x) => g.normalize(x, { mean: [120.5, 110, 99.9], scale: 1 / 64 }), 'uint8'),
   'bytes normalized by channel': network(
@@ -248,7 +248,7 @@ export function writeAll(session: Session, variables: ReadonlyMap<string, Float3
 
 export function exampleInputs(graph: Graph, count: number): Uint8Array | Float32Array {
   const length = count * elementCount(graph.input.shape);
-  if (graph.input.dtype === 'uint8') return formulaPicture('inputs', length / 3, 1);
+  if (graph.input.dtype === 'uint8') return formulaImage('inputs', length / 3, 1);
   return Float32Array.from(uniform('inputs', length), (u) => 2 * u - 1);
 }
 

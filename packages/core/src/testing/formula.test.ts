@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fnv1a, formulaPicture, formulaRandom, formulaVariable, uniform } from './formula.js';
+import { fnv1a, formulaImage, formulaRandom, formulaVariable, uniform } from './formula.js';
 
 // Computed by the formula's first implementation, in Python.
 it('gives the numbers of the formula', () => {
@@ -11,5 +11,5 @@ it('gives the numbers of the formula', () => {
   expect([random.below(10), random.uniform(), random.below(100)]).toEqual([5, 0.10797700099647045, 8]);
   const weights = formulaVariable('vgg_16/conv1/conv1_1/weights', [3, 3, 3, 64]);
   expect([...weights.subarray(0, 3)]).toEqual([0.041824933, -0.369602829, -0.390081733].map(Math.fround));
-  expect([...formulaPicture('vgg_16:image0', 1, 2)]).toEqual([239, 6, 103, 62, 240, 191]);
+  expect([...formulaImage('vgg_16:image0', 1, 2)]).toEqual([239, 6, 103, 62, 240, 191]);
 });

@@ -56,16 +56,16 @@ export function formulaVariable(name: string, shape: Shape): Float32Array {
   return values;
 }
 
-/** An RGB picture of noise, `height * width * 3` bytes. */
-export function formulaPicture(name: string, height: number, width: number): Uint8Array {
+/** An RGB image of noise, `height * width * 3` bytes. */
+export function formulaImage(name: string, height: number, width: number): Uint8Array {
   const seed = fnv1a(name);
   const bytes = new Uint8Array(height * width * 3);
   for (let i = 0; i < bytes.length; i++) bytes[i] = hash(i, seed) >>> 24;
   return bytes;
 }
 
-/** An RGB picture with structure, for resizing: three ramps and a tenth of noise. */
-export function smoothPicture(name: string, height: number, width: number): Uint8Array {
+/** An RGB image with structure, for resizing: three ramps and a tenth of noise. */
+export function smoothImage(name: string, height: number, width: number): Uint8Array {
   const seed = fnv1a(name);
   const bytes = new Uint8Array(height * width * 3);
   for (let y = 0, i = 0; y < height; y++) {

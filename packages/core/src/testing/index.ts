@@ -4,7 +4,7 @@ export { checkpointFormatContract } from './checkpoint-format-contract.js';
 export { type ContractCase, check, checkClose, checkFails } from './contract.js';
 export { datasetContract } from './dataset-contract.js';
 export { engineContract } from './engine-contract.js';
-export { fnv1a, formulaPicture, formulaRandom, formulaVariable, smoothPicture, uniform } from './formula.js';
+export { fnv1a, formulaImage, formulaRandom, formulaVariable, smoothImage, uniform } from './formula.js';
 export { checkGraph, type GraphOracle } from './graph-oracle.js';
 export { pretrainedContract } from './pretrained-contract.js';
 export { readingOutcome, readTensors } from './reading-outcome.js';

@@ -9,7 +9,7 @@ import { uniform } from './formula.js';
 import { crossEntropy, evaluateBatch } from './reference.js';
 import { examplesOf, slopes } from './reference-loss.js';
 
-/** Scores of every pixel: of the whole picture, with the finer ones of an enlarged half of it. */
+/** Scores of every pixel: of the whole image, with the finer ones of an enlarged half of it. */
 function segmenter(): Graph {
   const builder = new GraphBuilder('net', {
     name: 'images',
@@ -30,7 +30,7 @@ const graph = segmenter();
 const examples = 3;
 const pixels = size.height * size.width;
 
-/** Labels of all classes, every fifth pixel or so of which is void; of the second picture all are. */
+/** Labels of all classes, every fifth pixel or so of which is void; of the second image all are. */
 const masks = Uint8Array.from(uniform('masks', examples * pixels), (u, index) => {
   const isVoid = u >= 0.8 || Math.floor(index / pixels) === 1;
   return isVoid ? voidLabel : Math.floor((classes * u) / 0.8);
@@ -101,7 +101,7 @@ export const maskLaws: Readonly<Record<string, (engine: Engine) => Promise<void>
     const short = wrong.subarray(0, pixels - 1);
     await checkFails(() => session.accumulate({ inputs, masks: short }), 'engine/batch', 'a mask too short');
     const two = new Uint8Array(2 * pixels);
-    await checkFails(() => session.accumulate({ inputs, masks: two }), 'engine/input', 'two masks of one picture');
+    await checkFails(() => session.accumulate({ inputs, masks: two }), 'engine/input', 'two masks of one image');
     const classWeights = new Float32Array(classes + 1);
     const weighted = { inputs, masks: new Uint8Array(pixels), classWeights };
     await checkFails(() => session.accumulate(weighted), 'engine/batch', 'too many weights');

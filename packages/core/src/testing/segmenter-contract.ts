@@ -38,7 +38,7 @@ export function segmenterContract(
       },
     },
     {
-      name: `${name} gives logits for each pixel of pictures of any size`,
+      name: `${name} gives logits for each pixel of images of any size`,
       async run() {
         for (const size of [[97, 131] as const, [160, 96] as const, [101, 100] as const]) {
           const graph = build({ size, classes: 4 });
@@ -87,7 +87,7 @@ export function segmenterContract(
       },
     },
     {
-      name: `${name} normalizes pictures as the backbone does`,
+      name: `${name} normalizes images as the backbone does`,
       async run() {
         const [own, theirs] = [build(), backbone.build()].map((graph) => JSON.stringify(normalizationOf(graph)));
         check(own === theirs, `It normalizes by ${own}, the backbone by ${theirs}.`);

@@ -1,6 +1,6 @@
 import type { Batch, Engine, TrainingOptions, TrainingSession } from '../engine.js';
 import type { Graph } from '../graph.js';
-import { formulaPicture, formulaVariable } from './formula.js';
+import { formulaImage, formulaVariable } from './formula.js';
 
 /** A tensor as it is recorded: of all its elements the L2 norm, and the `values` at row-major places `at`. */
 export interface RecordedTensor {
@@ -9,13 +9,13 @@ export interface RecordedTensor {
   readonly values: readonly number[];
 }
 
-/** Steps of a training by TF-Slim, of formula variables on formula pictures, as they are recorded in a file of oracles. */
+/** Steps of a training by TF-Slim, of formula variables on formula images, as they are recorded in a file of oracles. */
 export interface TrainingOracle {
   readonly size: number;
   readonly classes: number;
   readonly weight_decay: number;
   readonly steps: number;
-  /** Names for `formulaPicture`, and the class of each. */
+  /** Names for `formulaImage`, and the class of each. */
   readonly images: readonly string[];
   readonly labels: readonly number[];
   /** Of each step: cross-entropy, and with all that is added to it. */
@@ -49,6 +49,6 @@ export async function openOracleTraining(
   });
   for (const { name, shape } of graph.variables) session.write(name, formulaVariable(name, shape));
   const inputs = new Uint8Array(images.length * size * size * 3);
-  for (const [index, name] of images.entries()) inputs.set(formulaPicture(name, size, size), index * size * size * 3);
+  for (const [index, name] of images.entries()) inputs.set(formulaImage(name, size, size), index * size * size * 3);
   return { session, batch: { inputs, labels: Int32Array.from(labels) } };
 }

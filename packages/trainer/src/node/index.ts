@@ -1,1 +1,1 @@
-export { startPictureWorkers } from './start-picture-workers.js';
+export { startImageWorkers } from './start-image-workers.js';

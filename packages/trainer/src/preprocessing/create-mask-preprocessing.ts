@@ -11,11 +11,11 @@ const known: Readonly<Record<string, MaskPreprocessing>> = {
 };
 
 /**
- * The preprocessing of pictures with masks that a list of augmentations stands for: `none` (fitted in), or `flip` and `crop`,
+ * The preprocessing of images with masks that a list of augmentations stands for: `none` (fitted in), or `flip` and `crop`,
  * and with `crop` also `scale`, in any order. Another list is a `UsageError` that tells the accepted ones.
  */
 export function createMaskPreprocessing(names: readonly string[]): MaskPreprocessing {
-  return pick('augmentation of pictures with masks', names.toSorted().join(','), known);
+  return pick('augmentation of images with masks', names.toSorted().join(','), known);
 }
 
 /** Whether `createMaskPreprocessing` makes this very one of its name. */

@@ -1,5 +1,5 @@
-import { type Picture, type Random, UsageError } from '@graftjs/core';
-import { formulaPicture, smoothPicture } from '@graftjs/core/testing';
+import { type Image, type Random, UsageError } from '@graftjs/core';
+import { formulaImage, smoothImage } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random.js';
 import { createPreprocessing } from './create-preprocessing.js';
@@ -7,15 +7,15 @@ import { resizeBilinear } from './resize-bilinear.js';
 import { slimInception } from './slim-inception.js';
 import { slimVgg } from './slim-vgg.js';
 
-const small: Picture = { data: formulaPicture('small', 32, 32), height: 32, width: 32 };
-const photo: Picture = { data: smoothPicture('photo', 50, 70), height: 50, width: 70 };
+const small: Image = { data: formulaImage('small', 32, 32), height: 32, width: 32 };
+const photo: Image = { data: smoothImage('photo', 50, 70), height: 50, width: 70 };
 
 /** Draws these whole numbers, then this uniform one. */
 function script(below: number[], uniform = 0.9): Random {
   return { uniform: () => uniform, below: () => below.shift()! };
 }
 
-/** What a picture of 32 x 32 gives, moved down and right, with black where it was not, and mirrored or not. */
+/** What an image of 32 x 32 gives, moved down and right, with black where it was not, and mirrored or not. */
 function moved(down: number, right: number, mirrored: boolean): Float32Array {
   const values = new Float32Array(32 * 32 * 3);
   for (let y = 0; y < 32; y++) {
@@ -63,7 +63,7 @@ describe('createPreprocessing', () => {
     [4, 4, 0, 0],
     [8, 1, -4, 3],
     [3, 8, 1, -4],
-  ])('crop drawn at %i, %i moves the picture by %i and %i, with black around', (top, left, down, right) => {
+  ])('crop drawn at %i, %i moves the image by %i and %i, with black around', (top, left, down, right) => {
     expect(createPreprocessing(['crop']).train(small, 32, script([top, left], 0.1))).toEqual(moved(down, right, false));
   });
 
@@ -80,7 +80,7 @@ describe('createPreprocessing', () => {
 
   it('crop reaches every offset up to an eighth of the size, and no other', () => {
     const preprocessing = createPreprocessing(['crop']);
-    const white: Picture = { data: new Uint8Array(16 * 16 * 3).fill(255), height: 16, width: 16 };
+    const white: Image = { data: new Uint8Array(16 * 16 * 3).fill(255), height: 16, width: 16 };
     const tops = new Set<number>();
     for (let key = 0; key < 200; key++) {
       const values = preprocessing.train(white, 16, createRandom(key));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Random } from '@graftjs/core';
-import { formulaPicture, smoothPicture } from '@graftjs/core/testing';
+import { formulaImage, smoothImage } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random.js';
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation, distortColors } from './distort-colors.js';
@@ -18,9 +18,9 @@ const { colours } = JSON.parse(
 
 const adjust = { brightness: adjustBrightness, saturation: adjustSaturation, hue: adjustHue, contrast: adjustContrast };
 
-/** The fixture's picture: its first row is grey, black, white, red, green, blue. */
+/** The fixture's image: its first row is grey, black, white, red, green, blue. */
 function source(): Float32Array {
-  const values = new Float32Array(formulaPicture('colours', 6, 6));
+  const values = new Float32Array(formulaImage('colours', 6, 6));
   values.set([127.5, 127.5, 127.5, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255]);
   return values;
 }
@@ -36,10 +36,10 @@ describe('colour distortions', () => {
   it.each(colours.single)(
     "$op by $value is TensorFlow's, after a shift of $shift too",
     ({ op, value, shift, values }) => {
-      const picture = source();
-      adjustBrightness(picture, shift);
-      adjust[op](picture, value);
-      expectClose(picture, values, 2e-3);
+      const image = source();
+      adjustBrightness(image, shift);
+      adjust[op](image, value);
+      expectClose(image, values, 2e-3);
     },
   );
 
@@ -51,34 +51,34 @@ describe('colour distortions', () => {
     ['hue', -2],
     ['contrast', 1],
   ])('%s by %d changes nothing', (op, value) => {
-    const picture = new Float32Array(smoothPicture('identity', 20, 20));
-    const before = picture.slice();
-    adjust[op](picture, value);
-    expectClose(picture, before, 1e-3);
+    const image = new Float32Array(smoothImage('identity', 20, 20));
+    const before = image.slice();
+    adjust[op](image, value);
+    expectClose(image, before, 1e-3);
   });
 
   it('hue by a third of the circle turns red to green to blue', () => {
-    const picture = new Float32Array([200, 10, 50]);
-    adjustHue(picture, 1 / 3);
-    expectClose(picture, [50, 200, 10], 1e-3);
-    adjustHue(picture, 1 / 3);
-    expectClose(picture, [10, 50, 200], 1e-3);
+    const image = new Float32Array([200, 10, 50]);
+    adjustHue(image, 1 / 3);
+    expectClose(image, [50, 200, 10], 1e-3);
+    adjustHue(image, 1 / 3);
+    expectClose(image, [10, 50, 200], 1e-3);
   });
 
   it('saturation by 0 leaves the largest channel as grey', () => {
-    const picture = new Float32Array([200, 10, 50]);
-    adjustSaturation(picture, 0);
-    expectClose(picture, [200, 200, 200], 1e-3);
+    const image = new Float32Array([200, 10, 50]);
+    adjustSaturation(image, 0);
+    expectClose(image, [200, 200, 200], 1e-3);
   });
 
   it('contrast keeps the mean of each channel', () => {
-    const picture = new Float32Array(smoothPicture('mean', 20, 20));
+    const image = new Float32Array(smoothImage('mean', 20, 20));
     const mean = (values: Float32Array, c: number) =>
       values.filter((_, i) => i % 3 === c).reduce((sum, value) => sum + value / 400, 0);
-    const before = [0, 1, 2].map((c) => mean(picture, c));
-    adjustContrast(picture, 0.5);
+    const before = [0, 1, 2].map((c) => mean(image, c));
+    adjustContrast(image, 0.5);
     before.forEach((value, c) => {
-      expect(Math.abs(mean(picture, c) - value)).toBeLessThan(1e-2);
+      expect(Math.abs(mean(image, c) - value)).toBeLessThan(1e-2);
     });
   });
 });
@@ -104,10 +104,10 @@ describe('distortColors', () => {
       return (expected[op] - low) / (high - low);
     });
     const random: Random = { uniform: () => draws.shift()!, below: () => expected.ordering };
-    const picture = source();
-    distortColors(picture, random);
+    const image = source();
+    distortColors(image, random);
     expect(draws).toEqual([]);
-    expectClose(picture, expected.values, 5e-3);
+    expectClose(image, expected.values, 5e-3);
   });
 
   it('draws every ordering, and stays within 0 to 255', () => {
@@ -115,8 +115,8 @@ describe('distortColors', () => {
     for (let key = 0; key < 100; key++) {
       const orderings: number[] = [];
       const stream = createRandom(key);
-      const picture = source();
-      distortColors(picture, {
+      const image = source();
+      distortColors(image, {
         uniform: () => stream.uniform(),
         below(limit) {
           orderings.push(stream.below(limit));
@@ -124,7 +124,7 @@ describe('distortColors', () => {
         },
       });
       results.add(orderings.join());
-      expect(picture.every((value) => value >= 0 && value <= 255)).toBe(true);
+      expect(image.every((value) => value >= 0 && value <= 255)).toBe(true);
     }
     expect([...results].sort()).toEqual(['0', '1', '2', '3']);
   });

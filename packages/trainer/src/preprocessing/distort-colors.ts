@@ -75,7 +75,7 @@ const saturation = (values: Float32Array, random: Random) => adjustSaturation(va
 const hue = (values: Float32Array, random: Random) => adjustHue(values, between(random, -0.2, 0.2));
 const contrast = (values: Float32Array, random: Random) => adjustContrast(values, between(random, 0.5, 1.5));
 
-/** Slim's, of which one is drawn for each picture. */
+/** Slim's, of which one is drawn for each image. */
 const orderings = [
   [brightness, saturation, hue, contrast],
   [saturation, brightness, contrast, hue],

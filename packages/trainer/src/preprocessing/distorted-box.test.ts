@@ -6,7 +6,7 @@ import { drawDistortedBox } from './distorted-box.js';
 type MeanAndDeviation = [mean: number, deviation: number];
 
 interface BoxCase {
-  /** Height and width of the picture. */
+  /** Height and width of the image. */
   readonly of: [number, number];
   readonly draws: number;
   readonly area: MeanAndDeviation;
@@ -57,7 +57,7 @@ describe('drawDistortedBox', () => {
     [480, 640],
     [50, 300],
     [7, 5],
-  ])('lies within a picture of %i x %i, and keeps to the bounds of area and aspect', (height, width) => {
+  ])('lies within an image of %i x %i, and keeps to the bounds of area and aspect', (height, width) => {
     const random = createRandom(1);
     for (let i = 0; i < 2000; i++) {
       const box = drawDistortedBox(height, width, random);
@@ -76,7 +76,7 @@ describe('drawDistortedBox', () => {
     [1, 1000],
     [1000, 1],
     [4, 100],
-  ])('is the whole of a picture of %i x %i, of which no part fits', (height, width) => {
+  ])('is the whole of an image of %i x %i, of which no part fits', (height, width) => {
     expect(drawDistortedBox(height, width, createRandom(2))).toEqual({ top: 0, left: 0, height, width });
   });
 });

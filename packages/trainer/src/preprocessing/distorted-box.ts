@@ -4,7 +4,7 @@ import { roundHalfEven } from './round-half-even.js';
 
 const smallestArea = 0.05;
 const [smallestAspect, largestAspect] = [0.75, 1.33];
-/** Of the whole picture, which stands for the object where there is no bounding box. So no crop is smaller than this. */
+/** Of the whole image, which stands for the object where there is no bounding box. So no crop is smaller than this. */
 const leastCovered = 0.1;
 const attempts = 100;
 
@@ -33,8 +33,8 @@ function drawBox(height: number, width: number, aspect: number, random: Random):
 }
 
 /**
- * Draws a part of a picture as TensorFlow's `sample_distorted_bounding_box` with Slim's settings for Inception: an aspect
- * of 0.75 to 1.33, an area of 5% to all of the picture, of which at least a tenth is covered, 100 attempts, then all.
+ * Draws a part of an image as TensorFlow's `sample_distorted_bounding_box` with Slim's settings for Inception: an aspect
+ * of 0.75 to 1.33, an area of 5% to all of the image, of which at least a tenth is covered, 100 attempts, then all.
  */
 export function drawDistortedBox(height: number, width: number, random: Random): Region {
   for (let attempt = 0; attempt < attempts; attempt++) {

@@ -1,4 +1,4 @@
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import { expect, it } from 'vitest';
 import { flip } from './flip.js';
 
@@ -7,7 +7,7 @@ it.each([
   [2, 5],
   [4, 1],
 ])('mirrors %i x %i left to right, and twice is nothing', (height, width) => {
-  const before = new Float32Array(formulaPicture('flip', height, width));
+  const before = new Float32Array(formulaImage('flip', height, width));
   const values = before.slice();
   flip(values, height, width);
   for (let y = 0; y < height; y++) {

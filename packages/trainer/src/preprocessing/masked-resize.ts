@@ -1,16 +1,16 @@
-import { DataError, type MaskedPicture, type MaskedValues, type MaskPreprocessing, voidLabel } from '@graftjs/core';
+import { DataError, type MaskedImage, type MaskedValues, type MaskPreprocessing, voidLabel } from '@graftjs/core';
 import { flip as flipValues } from './flip.js';
 import { resizeBilinear } from './resize-bilinear.js';
 import { resizeNearest } from './resize-nearest.js';
 
-/** A picture that is scaled at random becomes half to twice as large. */
+/** An image that is scaled at random becomes half to twice as large. */
 const [smallestScale, largestScale] = [0.5, 2];
 
-function requireMask({ mask, height, width }: MaskedPicture): void {
+function requireMask({ mask, height, width }: MaskedImage): void {
   if (mask.length === height * width) return;
   throw new DataError(
     'data/mask-size',
-    `A picture of ${height} x ${width} pixels came with a mask of ${mask.length}; accepted is one for each pixel.`,
+    `An image of ${height} x ${width} pixels came with a mask of ${mask.length}; accepted is one for each pixel.`,
     { details: { height, width, length: mask.length } },
   );
 }
@@ -23,16 +23,16 @@ function place<T extends Float32Array | Uint8Array>(rows: T, rowLength: number, 
   return square;
 }
 
-/** The square of `size` at `top` and `left` of a picture resized to `height` x `width`; black and void where that ends. */
+/** The square of `size` at `top` and `left` of an image resized to `height` x `width`; black and void where that ends. */
 function cut(
-  picture: MaskedPicture,
+  image: MaskedImage,
   [height, width]: readonly [number, number],
   [top, left]: readonly [number, number],
   size: number,
 ): MaskedValues {
   const window = { top, left, height: Math.min(size, height - top), width: Math.min(size, width - left) };
-  const values = resizeBilinear(picture, height, width, { window });
-  const mask = resizeNearest(picture, height, width, window);
+  const values = resizeBilinear(image, height, width, { window });
+  const mask = resizeNearest(image, height, width, window);
   if (window.height === size && window.width === size) return { values, mask };
   return {
     values: place(values, window.width * 3, new Float32Array(size * size * 3), size * 3),
@@ -42,7 +42,7 @@ function cut(
 
 const scaled = (side: number, scale: number): number => Math.max(1, Math.round(side * scale));
 
-/** The size of a whole picture that is as large as it fits into a square, the ratio of its sides kept. */
+/** The size of a whole image that is as large as it fits into a square, the ratio of its sides kept. */
 export function fittedSize(
   { height, width }: { readonly height: number; readonly width: number },
   size: number,
@@ -51,16 +51,16 @@ export function fittedSize(
   return { height: scaled(height, scale), width: scaled(width, scale) };
 }
 
-/** The whole picture, as large as it fits, in the top left of the square. */
-function fit(picture: MaskedPicture, size: number): MaskedValues {
-  requireMask(picture);
-  const { height, width } = fittedSize(picture, size);
-  return cut(picture, [height, width], [0, 0], size);
+/** The whole image, as large as it fits, in the top left of the square. */
+function fit(image: MaskedImage, size: number): MaskedValues {
+  requireMask(image);
+  const { height, width } = fittedSize(image, size);
+  return cut(image, [height, width], [0, 0], size);
 }
 
 /**
- * Makes squares of pictures and their masks, the ratio of their sides kept; what lies beside a picture is black, and void in
- * the mask. In evaluation the whole picture is fitted in. In training, `crop` cuts a square of the picture as it is out at
+ * Makes squares of images and their masks, the ratio of their sides kept; what lies beside an image is black, and void in
+ * the mask. In evaluation the whole image is fitted in. In training, `crop` cuts a square of the image as it is out at
  * random, `scale` makes it half to twice as large before, and `flip` mirrors every other one: the usual recipe for
  * segmentation (Chen and others, arXiv:1706.05587, section 4). Without `crop` they are fitted in, too.
  */
@@ -71,16 +71,16 @@ export function createMaskedResize(
   return {
     name,
     evaluate: fit,
-    train(picture, size, random) {
-      requireMask(picture);
+    train(image, size, random) {
+      requireMask(image);
       let square: MaskedValues;
       if (augmentation.crop) {
         const scale = augmentation.scale ? smallestScale + (largestScale - smallestScale) * random.uniform() : 1;
-        const [height, width] = [scaled(picture.height, scale), scaled(picture.width, scale)];
+        const [height, width] = [scaled(image.height, scale), scaled(image.width, scale)];
         const top = random.below(Math.max(height - size, 0) + 1);
         const left = random.below(Math.max(width - size, 0) + 1);
-        square = cut(picture, [height, width], [top, left], size);
-      } else square = fit(picture, size);
+        square = cut(image, [height, width], [top, left], size);
+      } else square = fit(image, size);
       if (augmentation.flip && random.uniform() < 0.5) {
         flipValues(square.values, size, size);
         flipValues(square.mask, size, size, 1);

@@ -7,7 +7,7 @@ export interface Pixels {
   readonly width: number;
 }
 
-/** A part of a picture: its top left pixel, and its size in pixels. */
+/** A part of an image: its top left pixel, and its size in pixels. */
 export interface Region {
   readonly top: number;
   readonly left: number;
@@ -15,19 +15,19 @@ export interface Region {
   readonly width: number;
 }
 
-function requireWhole(picture: Pixels): void {
-  const { data, height, width } = picture;
+function requireWhole(image: Pixels): void {
+  const { data, height, width } = image;
   if (height > 0 && width > 0 && data.length === height * width * 3) return;
   throw new DataError(
-    'data/picture-shape',
-    `A picture of ${height} x ${width} pixels came with ${data.length} values; accepted are height * width * 3, above 0.`,
+    'data/image-shape',
+    `An image of ${height} x ${width} pixels came with ${data.length} values; accepted are height * width * 3, above 0.`,
     { details: { height, width, length: data.length } },
   );
 }
 
 function requireSize(size: number): void {
   if (Number.isSafeInteger(size) && size > 0) return;
-  throw new UsageError('usage/size', `A picture cannot be resized to ${size}; accepted are whole numbers above 0.`, {
+  throw new UsageError('usage/size', `An image cannot be resized to ${size}; accepted are whole numbers above 0.`, {
     details: { received: size },
   });
 }
@@ -53,30 +53,30 @@ function weigh(from: number, to: number, first: number, count: number) {
 
 /**
  * Resizes as TensorFlow 1's `tf.image.resize_bilinear(align_corners=False)`: place i of n lies at `i * from / n`, without
- * half-pixel centres, and pixels between are not averaged where a picture shrinks.
- * @param height of the resized picture
- * @param width of the resized picture
+ * half-pixel centres, and pixels between are not averaged where an image shrinks.
+ * @param height of the resized image
+ * @param width of the resized image
  * @param part which of the source is resized (`of`, default all) and which of the result is computed (`window`,
  *   default all), so that nothing is computed only to be cropped away
  * @returns `window.height * window.width * 3` values in the range of the source's
  */
 export function resizeBilinear(
-  picture: Pixels,
+  image: Pixels,
   height: number,
   width: number,
   part: { readonly of?: Region; readonly window?: Region } = {},
 ): Float32Array {
-  requireWhole(picture);
-  const { of = { top: 0, left: 0, height: picture.height, width: picture.width } } = part;
+  requireWhole(image);
+  const { of = { top: 0, left: 0, height: image.height, width: image.width } } = part;
   const { window = { top: 0, left: 0, height, width } } = part;
   for (const size of [height, width, window.height, window.width]) requireSize(size);
-  const { data } = picture;
+  const { data } = image;
   if (data.length === window.height * window.width * 3 && of.height === height && of.width === width) {
     return new Float32Array(data);
   }
   const rows = weigh(of.height, height, window.top, window.height);
   const columns = weigh(of.width, width, window.left, window.width);
-  const stride = picture.width * 3;
+  const stride = image.width * 3;
   const start = of.top * stride + of.left * 3;
   for (let x = 0; x < window.width; x++) {
     columns.before[x] = columns.before[x]! * 3;

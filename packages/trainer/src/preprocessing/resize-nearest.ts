@@ -1,4 +1,4 @@
-import type { MaskedPicture } from '@graftjs/core';
+import type { MaskedImage } from '@graftjs/core';
 import type { Region } from './resize-bilinear.js';
 
 /**
@@ -15,20 +15,20 @@ function nearest(from: number, to: number, first: number, count: number): Uint32
 }
 
 /**
- * Resizes the mask of a picture so that it stays pixel on pixel with what `resizeBilinear` makes of the picture: labels are
+ * Resizes the mask of an image so that it stays pixel on pixel with what `resizeBilinear` makes of the image: labels are
  * taken over and never mixed.
  * @param height of the resized mask
  * @param width of the resized mask
  * @param window which part of the result is computed
  * @returns `window.height * window.width` labels
  */
-export function resizeNearest(picture: MaskedPicture, height: number, width: number, window: Region): Uint8Array {
-  const { mask } = picture;
-  const rows = nearest(picture.height, height, window.top, window.height);
-  const columns = nearest(picture.width, width, window.left, window.width);
+export function resizeNearest(image: MaskedImage, height: number, width: number, window: Region): Uint8Array {
+  const { mask } = image;
+  const rows = nearest(image.height, height, window.top, window.height);
+  const columns = nearest(image.width, width, window.left, window.width);
   const result = new Uint8Array(window.height * window.width);
   for (let y = 0, at = 0; y < window.height; y++) {
-    const start = rows[y]! * picture.width;
+    const start = rows[y]! * image.width;
     for (let x = 0; x < window.width; x++) result[at++] = mask[start + columns[x]!]!;
   }
   return result;

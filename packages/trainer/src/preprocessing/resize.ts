@@ -1,8 +1,8 @@
-import type { Picture, Preprocessing, Random } from '@graftjs/core';
+import type { Image, Preprocessing, Random } from '@graftjs/core';
 import { flip as flipValues } from './flip.js';
 import { resizeBilinear } from './resize-bilinear.js';
 
-/** Rows and columns of black around a picture that is cropped at random: 4 at 32 pixels. */
+/** Rows and columns of black around an image that is cropped at random: 4 at 32 pixels. */
 const paddingShare = 4 / 32;
 
 /** Moves RGB values down and to the right by so many pixels; what comes in is black. */
@@ -26,22 +26,22 @@ function cropAtRandom(values: Float32Array, size: number, random: Random): Float
 }
 
 /**
- * Resizes the whole picture, without keeping its ratio; one that has the size already passes unchanged. In training,
- * `crop` pads the resized picture with black, by 4 pixels on each side at 32 and in proportion elsewhere, and cuts a
- * part of the size out at random; `flip` mirrors every other picture. Together they are the usual recipe for CIFAR
+ * Resizes the whole image, without keeping its ratio; one that has the size already passes unchanged. In training,
+ * `crop` pads the resized image with black, by 4 pixels on each side at 32 and in proportion elsewhere, and cuts a
+ * part of the size out at random; `flip` mirrors every other image. Together they are the usual recipe for CIFAR
  * (He and others, arXiv:1512.03385, section 4.2).
  */
 export function createResize(
   name: string,
   augmentation: { readonly flip: boolean; readonly crop: boolean },
 ): Preprocessing {
-  const evaluate = (picture: Picture, size: number): Float32Array => resizeBilinear(picture, size, size);
+  const evaluate = (image: Image, size: number): Float32Array => resizeBilinear(image, size, size);
   return {
     name,
     evaluate,
     describe: (size) => [{ step: 'resize', height: size, width: size }],
-    train(picture, size, random) {
-      let values = evaluate(picture, size);
+    train(image, size, random) {
+      let values = evaluate(image, size);
       if (augmentation.crop) values = cropAtRandom(values, size, random);
       if (augmentation.flip && random.uniform() < 0.5) flipValues(values, size, size);
       return values;

@@ -1,4 +1,4 @@
-import type { Picture, Preprocessing, Random } from '@graftjs/core';
+import type { Image, Preprocessing, Random } from '@graftjs/core';
 import { distortColors } from './distort-colors.js';
 import { drawDistortedBox } from './distorted-box.js';
 import { flip } from './flip.js';
@@ -12,19 +12,19 @@ function central(side: number): { first: number; length: number } {
   return { first, length: side - 2 * first };
 }
 
-function train(picture: Picture, size: number, random: Random): Float32Array {
-  const of = drawDistortedBox(picture.height, picture.width, random);
-  const values = resizeBilinear(picture, size, size, { of });
+function train(image: Image, size: number, random: Random): Float32Array {
+  const of = drawDistortedBox(image.height, image.width, random);
+  const values = resizeBilinear(image, size, size, { of });
   if (random.uniform() < 0.5) flip(values, size, size);
   distortColors(values, random);
   return values;
 }
 
-function evaluate(picture: Picture, size: number): Float32Array {
-  const rows = central(picture.height);
-  const columns = central(picture.width);
+function evaluate(image: Image, size: number): Float32Array {
+  const rows = central(image.height);
+  const columns = central(image.width);
   const of = { top: rows.first, left: columns.first, height: rows.length, width: columns.length };
-  return resizeBilinear(picture, size, size, { of });
+  return resizeBilinear(image, size, size, { of });
 }
 
 /**

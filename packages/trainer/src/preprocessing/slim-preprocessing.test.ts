@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Picture, Random } from '@graftjs/core';
-import { smoothPicture } from '@graftjs/core/testing';
+import type { Image, Random } from '@graftjs/core';
+import { smoothImage } from '@graftjs/core/testing';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random.js';
 import { flip } from './flip.js';
@@ -35,14 +35,14 @@ const slim = JSON.parse(readFileSync(oracle, 'utf8')) as {
 };
 const steps = fixture<{ vggEvaluate: { cases: VggCase[] } }>('preprocessing-steps');
 
-function picture(name: string, height: number, width: number): Picture {
-  return { data: smoothPicture(name, height, width), height, width };
+function image(name: string, height: number, width: number): Image {
+  return { data: smoothImage(name, height, width), height, width };
 }
 
-/** The picture that the oracle writes as `smooth_picture('NAME', HEIGHT, WIDTH)`. */
-function pictureOf(text: string): Picture {
+/** The image that the oracle writes as `smooth_picture('NAME', HEIGHT, WIDTH)`. */
+function imageOf(text: string): Image {
   const [, name, height, width] = /^smooth_picture\('(.+)', (\d+), (\d+)\)$/.exec(text)!;
-  return picture(name!, Number(height), Number(width));
+  return image(name!, Number(height), Number(width));
 }
 
 function expectTensor(values: Float32Array, expected: Tensor): void {
@@ -65,7 +65,7 @@ const means = [123.68, 116.78, 103.94];
 
 describe("Slim's evaluation", () => {
   it.each(slim.cases)('vgg of $picture', ({ picture: text, vgg_eval: expected }) => {
-    const values = slimVgg.evaluate(pictureOf(text), expected.size);
+    const values = slimVgg.evaluate(imageOf(text), expected.size);
     expectTensor(
       values.map((value, i) => value - means[i % 3]!),
       expected,
@@ -73,7 +73,7 @@ describe("Slim's evaluation", () => {
   });
 
   it.each(slim.cases)('inception of $picture', ({ picture: text, inception_eval: expected }) => {
-    const values = slimInception.evaluate(pictureOf(text), expected.size);
+    const values = slimInception.evaluate(imageOf(text), expected.size);
     expectTensor(
       values.map((value) => value / 127.5 - 1),
       expected,
@@ -81,7 +81,7 @@ describe("Slim's evaluation", () => {
   });
 
   it.each(steps.vggEvaluate.cases)('vgg rounds as rint does: $from to $size', ({ from, size, mean, at, values }) => {
-    const evaluated = slimVgg.evaluate(picture('vgg', ...from), size);
+    const evaluated = slimVgg.evaluate(image('vgg', ...from), size);
     expect(Math.abs(evaluated.reduce((sum, value) => sum + value, 0) / evaluated.length - mean)).toBeLessThan(0.01);
     at.forEach((index, i) => {
       expect(Math.abs(evaluated[index]! - values[i]!)).toBeLessThan(0.01);
@@ -103,10 +103,10 @@ function script(below: number[], uniform: number[]): { random: Random; limits: n
 }
 
 describe("Slim's vgg training", () => {
-  const source = picture('train', 150, 100);
+  const source = image('train', 150, 100);
 
   it('draws side, place and mirroring from their ranges', () => {
-    // Side 256 + 44 = 300, so that the picture becomes 450 x 300.
+    // Side 256 + 44 = 300, so that the image becomes 450 x 300.
     const { random, limits } = script([44, 226, 76], [0.5]);
     const values = slimVgg.train(source, 224, random);
     expect(limits).toEqual([257, 227, 77]);
@@ -132,8 +132,8 @@ describe.each([slimVgg, slimInception])('training with $name', (preprocessing) =
     [3, 400],
     [400, 3],
     [37, 53],
-  ])('gives values of 0 to 255, the same for the same keys, of a picture of %i x %i', (height, width) => {
-    const source: Picture = { data: new Uint8Array(height * width * 3), height, width };
+  ])('gives values of 0 to 255, the same for the same keys, of an image of %i x %i', (height, width) => {
+    const source: Image = { data: new Uint8Array(height * width * 3), height, width };
     for (let i = 0; i < source.data.length; i++) source.data[i] = i % 2 === 0 ? 255 : (i * 77) & 255;
     for (let key = 0; key < 20; key++) {
       const values = preprocessing.train(source, 24, createRandom(1, key));
@@ -144,15 +144,15 @@ describe.each([slimVgg, slimInception])('training with $name', (preprocessing) =
   });
 
   it('differs from draw to draw', () => {
-    const source = picture('draws', 60, 80);
+    const source = image('draws', 60, 80);
     const random = createRandom(5);
     const first = preprocessing.train(source, 24, random);
     expect(preprocessing.train(source, 24, random)).not.toEqual(first);
   });
 
-  it('mirrors every other picture', () => {
+  it('mirrors every other image', () => {
     // Dark to the left, bright to the right.
-    const source: Picture = { data: new Uint8Array(64 * 64 * 3), height: 64, width: 64 };
+    const source: Image = { data: new Uint8Array(64 * 64 * 3), height: 64, width: 64 };
     for (let i = 0; i < source.data.length; i++) source.data[i] = 40 + 2 * (Math.floor(i / 3) % 64);
     let mirrored = 0;
     for (let key = 0; key < 400; key++) {
@@ -166,7 +166,7 @@ describe.each([slimVgg, slimInception])('training with $name', (preprocessing) =
 
 describe("Slim's inception training", () => {
   it('keeps grey grey, and distorts the colours of everything else', () => {
-    const grey: Picture = { data: new Uint8Array(40 * 40 * 3).fill(120), height: 40, width: 40 };
+    const grey: Image = { data: new Uint8Array(40 * 40 * 3).fill(120), height: 40, width: 40 };
     const shades = new Set<number>();
     for (let key = 0; key < 50; key++) {
       const values = slimInception.train(grey, 8, createRandom(key));
@@ -176,7 +176,7 @@ describe("Slim's inception training", () => {
       expect(Math.abs(values[0]! - 120)).toBeLessThanOrEqual(32);
     }
     expect(shades.size).toBeGreaterThan(20);
-    const red: Picture = { ...grey, data: grey.data.map((_, i) => (i % 3 === 0 ? 180 : 90)) };
+    const red: Image = { ...grey, data: grey.data.map((_, i) => (i % 3 === 0 ? 180 : 90)) };
     const coloured = slimInception.train(red, 8, createRandom(3));
     expect(Math.abs(coloured[1]! - coloured[2]!)).toBeGreaterThan(1);
   });

@@ -3,7 +3,7 @@ export interface MaskDifference {
   /** By how much the logit of the file's class is below the largest of the pixel, as a share of the largest logit's size. */
   readonly share: number;
   /** Where that is largest. */
-  readonly picture: number;
+  readonly image: number;
   readonly pixel: number;
   /** Classes. */
   readonly expected: number;
@@ -12,14 +12,14 @@ export interface MaskDifference {
 
 /**
  * Compares masks with logits: where rounding makes another class the most likely, the two must have been as good as equal.
- * @param logits `[pictures, pixels, classes]`
- * @param masks `[pictures, pixels]`
- * @param pixels of a picture
+ * @param logits `[images, pixels, classes]`
+ * @param masks `[images, pixels]`
+ * @param pixels of an image
  * @returns the largest difference; a share of infinity where a label is no class
  */
 export function compareMasks(logits: Float32Array, masks: Uint8Array, pixels: number, classes: number): MaskDifference {
   let [scale, largest] = [0, 0];
-  let found = { picture: 0, pixel: 0, expected: 0, received: 0 };
+  let found = { image: 0, pixel: 0, expected: 0, received: 0 };
   for (let i = 0; i < masks.length; i++) {
     let best = 0;
     for (let c = 0; c < classes; c++) {
@@ -31,7 +31,7 @@ export function compareMasks(logits: Float32Array, masks: Uint8Array, pixels: nu
     const below = received < classes ? logits[i * classes + best]! - logits[i * classes + received]! : Infinity;
     if (below <= largest) continue;
     largest = below;
-    found = { picture: Math.floor(i / pixels), pixel: i % pixels, expected: best, received };
+    found = { image: Math.floor(i / pixels), pixel: i % pixels, expected: best, received };
   }
   return { share: largest / Math.max(scale, Number.MIN_VALUE), ...found };
 }

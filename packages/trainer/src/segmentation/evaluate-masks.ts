@@ -1,30 +1,30 @@
-import type { MaskedPicture, MaskSplit } from '@graftjs/core';
+import type { MaskedImage, MaskSplit } from '@graftjs/core';
 import { prefetched } from '../prefetched.js';
 import { SegmentationMetrics, type SegmentationScores } from '../segmentation-metrics.js';
-import { type SegmentOptions, segmentPicture, tileSize, viewSizes } from './segment-picture.js';
+import { type SegmentOptions, segmentImage, tileSize, viewSizes } from './segment-image.js';
 
-/** A picture of a split, and what was made of it. */
-export interface SegmentedPicture {
+/** An image of a split, and what was made of it. */
+export interface SegmentedImage {
   /** Its place in the split. */
   readonly index: number;
-  readonly picture: MaskedPicture;
+  readonly image: MaskedImage;
   /** A label for each pixel. */
   readonly prediction: Uint8Array;
-  /** Of this picture alone. */
+  /** Of this image alone. */
   readonly scores: SegmentationScores;
 }
 
 /** How a split is evaluated. */
 export interface EvaluateMasksOptions extends SegmentOptions {
-  /** Called with each picture, in no particular order, and waited for. */
-  readonly onPicture?: (segmented: SegmentedPicture) => void | Promise<void>;
-  /** Ends it before the next picture, with the signal's reason. */
+  /** Called with each image, in no particular order, and waited for. */
+  readonly onImage?: (segmented: SegmentedImage) => void | Promise<void>;
+  /** Ends it before the next image, with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each picture. */
+  /** Called after each image. */
   readonly onProgress?: (done: number, count: number) => void;
 }
 
-/** The pictures' places, those that need the same networks one after the other. */
+/** The images' places, those that need the same networks one after the other. */
 function bySize(split: MaskSplit, options: SegmentOptions): number[] {
   const places = Array.from({ length: split.count }, (_, index) => index);
   const keys = places.map((index) => {
@@ -35,30 +35,30 @@ function bySize(split: MaskSplit, options: SegmentOptions): number[] {
 }
 
 /**
- * Predicts the mask of every picture of a split and compares it with the true one, pixel by pixel in the picture's own size. One
- * picture is in memory at a time, and the next.
+ * Predicts the mask of every image of a split and compares it with the true one, pixel by pixel in the image's own size. One
+ * image is in memory at a time, and the next.
  * @param classes their names, as many as the network has outputs
- * @throws RunError `run/not-finite` where the network gives no numbers; DataError for a damaged picture or mask
+ * @throws RunError `run/not-finite` where the network gives no numbers; DataError for a damaged image or mask
  */
 export async function evaluateMasks(
   split: MaskSplit,
   classes: readonly string[],
   options: EvaluateMasksOptions,
 ): Promise<SegmentationScores> {
-  const { onPicture, signal, onProgress } = options;
+  const { onImage, signal, onProgress } = options;
   const metrics = new SegmentationMetrics(classes);
   const order = bySize(split, options);
   let done = 0;
-  for await (const [index, picture] of prefetched(0, order.length, 1, async (place) => {
+  for await (const [index, image] of prefetched(0, order.length, 1, async (place) => {
     return [order[place]!, await split.read(order[place]!)] as const;
   })) {
     signal?.throwIfAborted();
-    const prediction = await segmentPicture(picture, options);
-    metrics.add(picture.mask, prediction);
-    if (onPicture) {
+    const prediction = await segmentImage(image, options);
+    metrics.add(image.mask, prediction);
+    if (onImage) {
       const own = new SegmentationMetrics(classes);
-      own.add(picture.mask, prediction);
-      await onPicture({ index, picture, prediction, scores: own.result() });
+      own.add(image.mask, prediction);
+      await onImage({ index, image, prediction, scores: own.result() });
     }
     onProgress?.(++done, split.count);
   }

@@ -1,26 +1,26 @@
-import type { Container, Picture } from '@graftjs/core';
+import type { Container, Image } from '@graftjs/core';
 import { type OpenRunOptions, restoreRun, type TrainedRun, withSameClasses } from '../open-run.js';
 import { type MaskedData, openMaskedData } from '../run-data.js';
 import { buildGraph } from '../run-model.js';
 import type { SegmentationScores } from '../segmentation-metrics.js';
 import { type EvaluateMasksOptions, evaluateMasks } from './evaluate-masks.js';
-import { segmentPicture } from './segment-picture.js';
+import { segmentImage } from './segment-image.js';
 import { SizedNetwork } from './sized-network.js';
 import { trainedSize } from './trained-size.js';
 import { checkViews, type ViewOptions } from './view-options.js';
 
 /** How a split is evaluated by what a run has trained. */
-export type EvaluateRunMasksOptions = ViewOptions & Pick<EvaluateMasksOptions, 'onPicture' | 'onProgress' | 'signal'>;
+export type EvaluateRunMasksOptions = ViewOptions & Pick<EvaluateMasksOptions, 'onImage' | 'onProgress' | 'signal'>;
 
-/** A trained network that tells the class of each pixel, ready for pictures of any size. */
+/** A trained network that tells the class of each pixel, ready for images of any size. */
 export interface OpenMaskRun extends TrainedRun {
-  /** The network at the sizes of pictures. */
+  /** The network at the sizes of images. */
   readonly network: SizedNetwork;
   /**
-   * The class of each pixel of a picture, row by row; see `segmentPicture`.
+   * The class of each pixel of an image, row by row; see `segmentImage`.
    * @throws UsageError `usage/views`; RunError `run/not-finite`
    */
-  segment(picture: Picture, views?: ViewOptions): Promise<Uint8Array>;
+  segment(image: Image, views?: ViewOptions): Promise<Uint8Array>;
   /**
    * Evaluates on a split of the data set; see `evaluateMasks`.
    * @throws UsageError `usage/views`; what `evaluateMasks` throws
@@ -31,7 +31,7 @@ export interface OpenMaskRun extends TrainedRun {
 }
 
 /**
- * Opens a run that tells the class of each pixel, as `openRun` does one that tells that of a picture.
+ * Opens a run that tells the class of each pixel, as `openRun` does one that tells that of an image.
  * @throws as `openRun`
  */
 export async function openMaskRun(folder: string, container: Container, options: OpenRunOptions): Promise<OpenMaskRun> {
@@ -50,9 +50,9 @@ export async function openMaskRun(folder: string, container: Container, options:
   return {
     ...run,
     network,
-    async segment(picture, views = {}) {
+    async segment(image, views = {}) {
       checkViews(views);
-      return segmentPicture(picture, { ...looking, ...views });
+      return segmentImage(image, { ...looking, ...views });
     },
     async evaluate(split, evaluating = {}) {
       checkViews(evaluating);

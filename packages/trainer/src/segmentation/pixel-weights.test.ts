@@ -19,9 +19,9 @@ const split: MaskSplit = {
 };
 const count = () => countPixels(split, names.length);
 
-it('pixels are counted by class, and all labelled ones of the pictures that a class is in', async () => {
+it('pixels are counted by class, and all labelled ones of the images that a class is in', async () => {
   const done: number[] = [];
-  const counts = await countPixels(split, names.length, { onProgress: (pictures) => done.push(pictures) });
+  const counts = await countPixels(split, names.length, { onProgress: (images) => done.push(images) });
   expect([...counts.own]).toEqual([6, 3, 1, 0]);
   expect([...counts.present]).toEqual([10, 10, 4, 0]);
   expect(done).toEqual([1, 2]);

@@ -6,7 +6,7 @@ import { type ClassWeights, resolveClassWeights } from '../class-weights.js';
 export interface PixelCounts {
   /** Pixels of each class. */
   readonly own: Float64Array;
-  /** Labelled pixels of the pictures in which the class occurs. */
+  /** Labelled pixels of the images in which the class occurs. */
   readonly present: Float64Array;
 }
 
@@ -15,7 +15,7 @@ const readsAtOnce = 8;
 
 /**
  * Counts the pixels of all masks of a split, each read once.
- * @param options.onProgress called with the number of pictures done
+ * @param options.onProgress called with the number of images done
  */
 export async function countPixels(
   split: MaskSplit,
@@ -54,7 +54,7 @@ function byMedianFrequency({ own, present }: PixelCounts): Float32Array {
 
 /**
  * How much a pixel of each class counts in the loss. `balanced`: `pixels / (classes * pixels of the class)`. `median`: the median of
- * the classes' frequencies over the class's own, which is its share of the labelled pixels of those pictures in which it occurs
+ * the classes' frequencies over the class's own, which is its share of the labelled pixels of those images in which it occurs
  * (Eigen and Fergus, arXiv:1411.4734, section 6.3.2).
  * @param classes names, in the order of labels
  * @param count asked where the setting needs it

@@ -20,7 +20,7 @@ export interface PlaneSize {
 
 /**
  * Adds values of any number of channels, resized, to others. Bilinear, place i of n at `i * from / n`: the inverse of what
- * `resizeBilinear` does with pictures, so that what was found in a smaller or larger picture lands where it was seen.
+ * `resizeBilinear` does with images, so that what was found in a smaller or larger image lands where it was seen.
  * @param values `[from.height, from.width, channels]`, row-major
  * @param sum `[to.height, to.width, channels]`
  */

@@ -1,18 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { type Container, GraftError, type MaskedPicture, type MaskSplit, voidLabel } from '@graftjs/core';
+import { type Container, GraftError, type MaskedImage, type MaskSplit, voidLabel } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
 import { onnxEngine } from '@graftjs/engine-onnx';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../test/checkpoints.js';
 import { remainsOf } from '../../test/remains.js';
 import { temporaryFolder } from '../../test/tiny.js';
-import {
-  maskSet,
-  rectanglesPicture,
-  rectanglesSplit,
-  tinyMaskConfig,
-  tinyMaskContainer,
-} from '../../test/tiny-masks.js';
+import { maskSet, rectanglesImage, rectanglesSplit, tinyMaskConfig, tinyMaskContainer } from '../../test/tiny-masks.js';
 import type { RunEvent } from '../events.js';
 import { finetune, resume } from '../finetune.js';
 import type { RunConfigInput } from '../run-config.js';
@@ -32,7 +26,7 @@ async function run(config: RunConfigInput, container = tinyMaskContainer(), opti
 }
 
 describe('a run with masks', () => {
-  it('learns what can be learned, and is used in the pictures’ own sizes', async () => {
+  it('learns what can be learned, and is used in the images’ own sizes', async () => {
     const { folder, container, result, of } = await run({ ...tinyMaskConfig, epochs: 16 });
     expect(result.metrics.meanIou).toBeGreaterThan(0.8);
     expect(of('stalled')).toEqual([]);
@@ -40,10 +34,10 @@ describe('a run with masks', () => {
     const { splits } = await opened.openDataset();
     const found = await opened.evaluate(splits.test);
     expect(found).toMatchObject(result.metrics);
-    const picture = rectanglesPicture(1003);
-    const prediction = await opened.segment(picture);
+    const image = rectanglesImage(1003);
+    const prediction = await opened.segment(image);
     let [right, labelled] = [0, 0];
-    for (const [i, label] of picture.mask.entries()) {
+    for (const [i, label] of image.mask.entries()) {
       if (label === voidLabel) continue;
       labelled++;
       if (prediction[i] === label) right++;
@@ -78,7 +72,7 @@ describe('a run with masks', () => {
     expect(await remainsOf(folder, last)).toEqual(await remainsOf(whole.folder, last));
   });
 
-  it('keeps frozen layers as they were, and gets the same from what is cached as from pictures', async () => {
+  it('keeps frozen layers as they were, and gets the same from what is cached as from images', async () => {
     const source = await run(tinyMaskConfig);
     const path = `${source.folder}/checkpoints/model.ckpt-15`;
     const config = {
@@ -101,7 +95,7 @@ describe('a run with masks', () => {
     expect(after.get('tiny_fine/score/weights')).not.toEqual(before.get('tiny_fine/score/weights'));
   });
 
-  it('is evaluated on each picture once, and on those of a size one after the other', async () => {
+  it('is evaluated on each image once, and on those of a size one after the other', async () => {
     const dataset = { ...tinyMaskConfig.dataset, name: 'many' };
     const many = maskSet('many', () => ({ train: rectanglesSplit(8, 0), test: rectanglesSplit(60, 1000) }));
     const config = { ...tinyMaskConfig, dataset: { ...dataset, limitTest: 40 }, epochs: 1 };
@@ -118,7 +112,7 @@ describe('a run with masks', () => {
     };
     const sizes: string[] = [];
     await opened.evaluate(counted, {
-      onPicture({ index, picture: { height, width } }) {
+      onImage({ index, image: { height, width } }) {
         expect(test.size(index)).toMatchObject({ height, width });
         sizes.push(`${height}x${width}`);
       },
@@ -130,8 +124,8 @@ describe('a run with masks', () => {
     expect(changes).toBeLessThan(40);
   });
 
-  it('is not harmed by pictures that are all void', async () => {
-    const blank = (picture: MaskedPicture) => ({ ...picture, mask: picture.mask.map(() => voidLabel) });
+  it('is not harmed by images that are all void', async () => {
+    const blank = (image: MaskedImage) => ({ ...image, mask: image.mask.map(() => voidLabel) });
     const split = rectanglesSplit(8, 0);
     const blanks = maskSet('blanks', () => ({
       train: { ...split, read: async (index) => blank(await split.read(index)) },
@@ -147,7 +141,7 @@ describe('a run with masks', () => {
     for (const [name, values] of first!) expect(last!.get(name)).toEqual(values);
   });
 
-  it('steps over accumulated batches as over one of all their pictures', async () => {
+  it('steps over accumulated batches as over one of all their images', async () => {
     const config = {
       ...tinyMaskConfig,
       model: { ...tinyMaskConfig.model, dropout: 0 },
@@ -172,15 +166,15 @@ describe('a run with masks', () => {
 });
 
 describe('where memory is short', () => {
-  /** A data set whose largest test picture is so large. */
-  function withPicture(height: number, width: number) {
+  /** A data set whose largest test image is so large. */
+  function withImage(height: number, width: number) {
     const pixels = height * width;
-    const picture = { data: new Uint8Array(3 * pixels).fill(50), mask: new Uint8Array(pixels), height, width };
+    const image = { data: new Uint8Array(3 * pixels).fill(50), mask: new Uint8Array(pixels), height, width };
     const small = rectanglesSplit(2, 1000);
     const test: MaskSplit = {
       ...small,
-      size: (index) => (index === 1 ? picture : small.size(index)),
-      read: async (index) => (index === 1 ? picture : small.read(index)),
+      size: (index) => (index === 1 ? image : small.size(index)),
+      read: async (index) => (index === 1 ? image : small.read(index)),
     };
     return maskSet('sized', () => ({ train: rectanglesSplit(8, 0), test }));
   }
@@ -191,7 +185,7 @@ describe('where memory is short', () => {
     const options = { files, folder, availableMemory };
     const error: unknown = await finetune(
       { ...sized, augment },
-      tinyMaskContainer(withPicture(height, width)),
+      tinyMaskContainer(withImage(height, width)),
       options,
     ).catch((error: unknown) => error);
     if (!GraftError.isInstance(error)) throw error;
@@ -201,25 +195,25 @@ describe('where memory is short', () => {
   }
   const needed = async (...args: Parameters<typeof refused>) => (await refused(...args)).details.needed as number;
 
-  /** What an evaluation takes of a picture of that size, by the engine and for its arrays. */
+  /** What an evaluation takes of an image of that size, by the engine and for its arrays. */
   async function evaluating(container: Container, height: number, width: number): Promise<number> {
     const model = { ...sized.model, backbone: 'tiny_net', classes: 3 };
     const use = await onnxEngine.predictionMemory!(buildGraph({ model }, container, [height, width]));
     return use(1) + height * width * (9 + 4 * 3 + 15);
   }
 
-  it('a run that could train, but not evaluate on the largest of the pictures, is refused', async () => {
+  it('a run that could train, but not evaluate on the largest of the images, is refused', async () => {
     const container = tinyMaskContainer();
     const [large, small] = [await needed(300, 400, 1), await needed(40, 30, 1)];
     expect(large - small).toBe((await evaluating(container, 300, 400)) - (await evaluating(container, 40, 30)));
     expect((await refused(300, 400, large - 1)).message).toMatch(/The largest batch that fits is 3/);
     expect((await refused(300, 400, small)).message).toMatch(
-      /Not even one picture .*of it to evaluate on whole pictures, of which the largest is 300 x 400 pixels: test on smaller/,
+      /Not even one image .*of it to evaluate on whole images, of which the largest is 300 x 400 pixels: test on smaller/,
     );
-    await run(sized, tinyMaskContainer(withPicture(300, 400)), { availableMemory: large });
+    await run(sized, tinyMaskContainer(withImage(300, 400)), { availableMemory: large });
   });
 
-  it('without crops, it is pictures fitted into the network’s square that are reckoned with', async () => {
+  it('without crops, it is images fitted into the network’s square that are reckoned with', async () => {
     const [large, small] = [await needed(300, 400, 1, ['none']), await needed(75, 100, 1, ['none'])];
     expect(large - small).toBe((300 * 400 - 75 * 100) * (9 + 4 * 3));
   });
@@ -230,7 +224,7 @@ describe('what does not fit is told before anything is written', () => {
     ['usage/target', /rectangles tells the class of every pixel/, { model: { name: 'tiny_net' } }],
     ['usage/model', /tiny_fine .* has no head/, { model: { name: 'tiny_fine', head: 'dense' } }],
     ['usage/unknown-name', /no class 'pink'.*dark, red, green/, { classWeights: { pink: 2 } }],
-    ['usage/unknown-name', /augmentation of pictures with masks/, { augment: ['vgg'] }],
+    ['usage/unknown-name', /augmentation of images with masks/, { augment: ['vgg'] }],
     ['plugin/missing', /no backbone 'vgg_99'/, { model: { name: 'tiny_fine', backbone: 'vgg_99' } }],
   ])('%s: %s', async (code, message, change) => {
     const folder = `${await temporaryFolder()}/run`;

@@ -1,12 +1,12 @@
 import { type Container, ENGINE, type Graph, resolve, voidLabel } from '@graftjs/core';
 import { type MaskTrainingBatch, maskTrainingBatches } from '../batches.js';
-import { pictureSize } from '../check-inputs.js';
+import { imageSize } from '../check-inputs.js';
 import { resolveClassWeights } from '../class-weights.js';
 import { crossEntropy, type ModeComparer } from '../compare-modes.js';
+import type { ImageWorkers } from '../image-workers.js';
 import { mostLikelyClasses } from '../most-likely-classes.js';
-import type { PictureWorkers } from '../picture-workers.js';
 import { createMaskPreprocessing } from '../preprocessing/create-mask-preprocessing.js';
-import { readMaskedPictures } from '../read-pictures.js';
+import { readMaskedImages } from '../read-images.js';
 import type { RunRecord } from '../run-config.js';
 import type { MaskedData } from '../run-data.js';
 import { buildGraph } from '../run-model.js';
@@ -15,12 +15,12 @@ import { collapsedClass } from './collapsed-class.js';
 import { evaluateMasks } from './evaluate-masks.js';
 import { countPixels, resolvePixelWeights } from './pixel-weights.js';
 import type { PlaneSize } from './resize-channels.js';
-import { largestOf, segmentingBytes } from './segment-picture.js';
+import { largestOf, segmentingBytes } from './segment-image.js';
 import { SizedNetwork } from './sized-network.js';
 import { trainedSize } from './trained-size.js';
 
-/** The mean losses over the labelled pixels of each picture; of one without any, nothing. */
-function addPictures(
+/** The mean losses over the labelled pixels of each image; of one without any, nothing. */
+function addImages(
   comparer: ModeComparer,
   { masks, indices }: MaskTrainingBatch,
   training: Float32Array,
@@ -41,18 +41,18 @@ function addPictures(
   }
 }
 
-/** To tell the class of each pixel. Evaluations are of whole pictures in their own size. */
+/** To tell the class of each pixel. Evaluations are of whole images in their own size. */
 export function createSegmentationTask(
   record: RunRecord,
   graph: Graph,
   data: MaskedData,
-  workers: number | PictureWorkers | undefined,
+  workers: number | ImageWorkers | undefined,
   container: Container,
 ): RunTask<MaskTrainingBatch> {
   const { train, test } = data.splits;
   const { classes } = data;
   const { augment } = record;
-  const size = pictureSize(graph);
+  const size = imageSize(graph);
   const preprocessing = createMaskPreprocessing(augment);
   const reading = { size, preprocessing, ...(workers !== undefined && { workers }) };
   if (typeof record.classWeights === 'object') resolveClassWeights(record.classWeights, classes, new Int32Array());
@@ -72,7 +72,7 @@ export function createSegmentationTask(
     prepared: {
       train: {
         count: train.count,
-        read: async (indices) => (await readMaskedPictures(train, indices, reading)).inputs,
+        read: async (indices) => (await readMaskedImages(train, indices, reading)).inputs,
       },
     },
     batches: (plan) =>
@@ -83,13 +83,13 @@ export function createSegmentationTask(
         ...(classWeights && { classWeights }),
       }),
     compareModes: (comparer, batch, training, inference) =>
-      addPictures(comparer, batch, training, inference, classes.length),
+      addImages(comparer, batch, training, inference, classes.length),
     collapsedTo: ({ masks }, logits) => collapsedClass(masks, mostLikelyClasses(logits, classes.length)),
     async evaluationMemory() {
-      const pictures = Array.from({ length: test.count }, (_, index) => test.size(index));
-      const view = largestOf(pictures.map(sizeOf));
+      const images = Array.from({ length: test.count }, (_, index) => test.size(index));
+      const view = largestOf(images.map(sizeOf));
       const use = await engine.predictionMemory?.(build(view), where);
-      const bytes = segmentingBytes(largestOf(pictures), view, classes.length);
+      const bytes = segmentingBytes(largestOf(images), view, classes.length);
       return use && { bytes: use(1) + bytes, height: view.height, width: view.width };
     },
     async evaluate(_, weights, watching) {

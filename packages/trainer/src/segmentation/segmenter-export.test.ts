@@ -6,7 +6,7 @@ import { EXPORTER, type Exporter } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/tiny.js';
-import { rectanglesPicture, tinyMaskConfig, tinyMaskContainer } from '../../test/tiny-masks.js';
+import { rectanglesImage, tinyMaskConfig, tinyMaskContainer } from '../../test/tiny-masks.js';
 import { wrongExporter } from '../../test/wrong-exporter.js';
 import { type ExportRunOptions, exportRun } from '../export-run.js';
 import { finetune } from '../finetune.js';
@@ -35,11 +35,11 @@ async function exported(options: Partial<ExportRunOptions> = {}, exporter: Expor
 }
 
 const [height, width] = [20, 24];
-/** A picture of `test` as a file of that size is given it. */
+/** An image of `test` as a file of that size is given it. */
 const resized = (index: number) =>
-  new Uint8Array(Uint8ClampedArray.from(resizeBilinear(rectanglesPicture(1000 + index), height, width)).buffer);
+  new Uint8Array(Uint8ClampedArray.from(resizeBilinear(rectanglesImage(1000 + index), height, width)).buffer);
 
-it('takes pictures of a size and gives the masks that the run gives', async () => {
+it('takes images of a size and gives the masks that the run gives', async () => {
   const { outcome, out, folder } = await exported({ size: [height, width] });
   expect(outcome).toMatchObject({ precision: 'float32', compared: 6 });
   expect((outcome as { difference: number }).difference).toBeLessThan(1e-5);
@@ -71,7 +71,7 @@ it('takes pictures of a size and gives the masks that the run gives', async () =
 it.each([
   ['float16', 0.01],
   ['int8', 0.1],
-])('in %s is measured beside the original, in the pictures’ own sizes', async (precision, tolerance) => {
+])('in %s is measured beside the original, in the images’ own sizes', async (precision, tolerance) => {
   const { outcome, out } = await exported({ precision });
   const { scores, original } = outcome as { scores: MaskScores; original: MaskScores };
   expect(original.meanIou).toBeGreaterThan(0.5);
@@ -80,16 +80,15 @@ it.each([
   const file = await onnxExporter.open(out);
   const metrics = new SegmentationMetrics(['dark', 'red', 'green']);
   for (let index = 0; index < 6; index++) {
-    const picture = rectanglesPicture(1000 + index);
-    const pixels = Uint8ClampedArray.from(resizeBilinear(picture, 16, 16));
+    const image = rectanglesImage(1000 + index);
+    const pixels = Uint8ClampedArray.from(resizeBilinear(image, 16, 16));
     const mask = await file.predict(new Uint8Array(pixels.buffer), 1);
     const nearest = (place: number, from: number) =>
       Math.min(Math.floor(Math.fround(place * Math.fround(16 / from)) + 0.5), 15);
-    const prediction = picture.mask.map(
-      (_, i) =>
-        mask[16 * nearest(Math.floor(i / picture.width), picture.height) + nearest(i % picture.width, picture.width)]!,
+    const prediction = image.mask.map(
+      (_, i) => mask[16 * nearest(Math.floor(i / image.width), image.height) + nearest(i % image.width, image.width)]!,
     );
-    metrics.add(picture.mask, prediction);
+    metrics.add(image.mask, prediction);
   }
   await file.close();
   const { meanIou, pixelAccuracy } = metrics.result();
@@ -101,7 +100,7 @@ it('is not put in place where it gives something else', async () => {
   expect(outcome).toMatchObject({
     code: 'export/differs',
     message: expect.stringMatching(
-      /For picture \d+ pixel \d+ is red instead of (dark|green), .* 0.0001 is accepted/,
+      /For image \d+ pixel \d+ is red instead of (dark|green), .* 0.0001 is accepted/,
     ) as string,
   });
   expect(await readFile(out, 'utf8')).toBe('an earlier one');

@@ -1,23 +1,23 @@
 import type { Graph, Session } from '@graftjs/core';
 import type { PlaneSize } from './resize-channels.js';
 
-/** What a network for pictures of any size is made of. */
+/** What a network for images of any size is made of. */
 export interface SizedNetworkParts {
-  /** Its graph for pictures of a size. */
+  /** Its graph for images of a size. */
   build(size: PlaneSize): Graph;
   open(graph: Graph): Promise<Session>;
   /** Gives a new session its weights. */
   restore(session: Session): Promise<void>;
 }
 
-/** A session and the size of the pictures that it takes. */
+/** A session and the size of the images that it takes. */
 export interface SizedSession extends PlaneSize {
   readonly session: Session;
 }
 
 /**
- * A network for segmentation that takes pictures of any size. A graph is for one size, so each size has a session of its own, of
- * which the last is kept: whoever has many pictures brings those of one size one after the other.
+ * A network for segmentation that takes images of any size. A graph is for one size, so each size has a session of its own, of
+ * which the last is kept: whoever has many images brings those of one size one after the other.
  */
 export class SizedNetwork {
   readonly #parts: SizedNetworkParts;
@@ -30,7 +30,7 @@ export class SizedNetwork {
   }
 
   /**
-   * @param inputs NHWC bytes of a picture, `height * width * 3`
+   * @param inputs NHWC bytes of an image, `height * width * 3`
    * @returns its logits, `[height, width, classes]`
    */
   async logits(inputs: Uint8Array, size: PlaneSize): Promise<Float32Array> {
@@ -38,7 +38,7 @@ export class SizedNetwork {
     return (await session.predict(inputs, 1)).get(session.graph.output)!;
   }
 
-  /** The session for pictures of a size, until the next size is asked for. */
+  /** The session for images of a size, until the next size is asked for. */
   async sessionFor({ height, width }: PlaneSize): Promise<Session> {
     if (this.#last?.height === height && this.#last.width === width) return this.#last.session;
     await this.close();

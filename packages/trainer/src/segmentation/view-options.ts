@@ -1,19 +1,19 @@
 import { UsageError } from '@graftjs/core';
 
-/** How a network looks at a picture. */
+/** How a network looks at an image. */
 export interface ViewOptions {
   /**
-   * Height and width in pixels of windows that slide over the picture, a third of each over its neighbours: the network gets
-   * these instead of the whole picture. Default: the whole.
+   * Height and width in pixels of windows that slide over the image, a third of each over its neighbours: the network gets
+   * these instead of the whole image. Default: the whole.
    */
   readonly window?: number;
-  /** How many times as large the picture is looked at, once each. Default: 1. */
+  /** How many times as large the image is looked at, once each. Default: 1. */
   readonly scales?: readonly number[];
   /** Whether its mirror image is looked at, too. Default false. */
   readonly flip?: boolean;
 }
 
-/** Scales beyond these make pictures of a pixel, or of hundreds of megapixels. */
+/** Scales beyond these make images of a pixel, or of hundreds of megapixels. */
 const [smallestScale, largestScale] = [0.1, 8];
 
 /** Windows smaller than this would be nothing but edges. */
@@ -31,6 +31,6 @@ export function checkViews({ window, scales = [1] }: ViewOptions): void {
   }
   const fits = (scale: number) => scale >= smallestScale && scale <= largestScale;
   if (scales.length === 0 || !scales.every(fits)) {
-    refuse('Pictures cannot be looked at in these scales', scales, `numbers from ${smallestScale} to ${largestScale}`);
+    refuse('Images cannot be looked at in these scales', scales, `numbers from ${smallestScale} to ${largestScale}`);
   }
 }

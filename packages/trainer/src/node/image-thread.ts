@@ -1,22 +1,22 @@
 import {
   GraftError,
-  type MaskedPicture,
+  type Image,
+  type MaskedImage,
   type MaskPreprocessing,
-  type Picture,
   PluginError,
   type Preprocessing,
 } from '@graftjs/core';
 import { move } from 'piscina';
-import type { PictureJob } from '../picture-workers.js';
+import type { ImageJob } from '../image-workers.js';
 import { prefetched } from '../prefetched.js';
-import { PreparedPictures } from '../prepared-pictures.js';
+import { PreparedImages } from '../prepared-images.js';
 import { createMaskPreprocessing } from '../preprocessing/create-mask-preprocessing.js';
 import { createPreprocessing } from '../preprocessing/create-preprocessing.js';
-import { preparePicture } from '../preprocessing/prepare-picture.js';
+import { prepareImage } from '../preprocessing/prepare-image.js';
 import type { PreprocessingAddress } from '../preprocessing/preprocessing-address.js';
 import { toErrorMessage } from './error-message.js';
 
-type ReadPicture = (key: unknown) => Promise<Picture>;
+type ReadImage = (key: unknown) => Promise<Image>;
 
 function refuse(url: string, what: string, cause?: unknown): never {
   throw new PluginError('plugin/module', `A worker thread found no ${what} in the module ${url}.`, {
@@ -35,10 +35,7 @@ async function importModule(url: string, what: string): Promise<Record<string, u
   }
 }
 
-type AnyPreprocessing = Preprocessing<
-  Picture | MaskedPicture,
-  ReturnType<(Preprocessing | MaskPreprocessing)['train']>
->;
+type AnyPreprocessing = Preprocessing<Image | MaskedImage, ReturnType<(Preprocessing | MaskPreprocessing)['train']>>;
 
 async function findPreprocessing({ name, module }: PreprocessingAddress, masked: boolean): Promise<AnyPreprocessing> {
   if (module === undefined) return (masked ? createMaskPreprocessing : createPreprocessing)(name.split(','));
@@ -50,33 +47,33 @@ async function findPreprocessing({ name, module }: PreprocessingAddress, masked:
   return found ?? refuse(module, what);
 }
 
-async function findReader(url: string): Promise<ReadPicture> {
-  const { readPicture } = await importModule(url, 'function readPicture');
-  return typeof readPicture === 'function' ? (readPicture as ReadPicture) : refuse(url, 'function readPicture');
+async function findReader(url: string): Promise<ReadImage> {
+  const { readImage } = await importModule(url, 'function readImage');
+  return typeof readImage === 'function' ? (readImage as ReadImage) : refuse(url, 'function readImage');
 }
 
-/** The pictures of a job in its order; one is decoded while the one before it is worked on. */
-async function* read(pictures: PictureJob['pictures']): AsyncGenerator<Picture> {
-  if (!('url' in pictures)) return yield* pictures;
-  const { url, keys } = pictures;
-  const readPicture = await findReader(url);
-  yield* prefetched(0, keys.length, 1, (place) => readPicture(keys[place]));
+/** The images of a job in its order; one is decoded while the one before it is worked on. */
+async function* read(images: ImageJob['images']): AsyncGenerator<Image> {
+  if (!('url' in images)) return yield* images;
+  const { url, keys } = images;
+  const readImage = await findReader(url);
+  yield* prefetched(0, keys.length, 1, (place) => readImage(keys[place]));
 }
 
-async function prepare(job: PictureJob): Promise<Uint8Array> {
+async function prepare(job: ImageJob): Promise<Uint8Array> {
   const { indices, size, chance, masked = false } = job;
   const preprocessing = await findPreprocessing(job.preprocessing, masked);
-  const prepared = new PreparedPictures(indices.length, size, masked);
+  const prepared = new PreparedImages(indices.length, size, masked);
   let place = 0;
-  for await (const picture of read(job.pictures)) {
-    prepared.put(place, preparePicture(picture, indices[place]!, size, preprocessing, chance));
+  for await (const image of read(job.images)) {
+    prepared.put(place, prepareImage(image, indices[place]!, size, preprocessing, chance));
     place++;
   }
   return prepared.bytes;
 }
 
 /** What a worker thread does with a job: its bytes are handed over, and so is what it fails with. */
-export default async function runJob(job: PictureJob): Promise<unknown> {
+export default async function runJob(job: ImageJob): Promise<unknown> {
   try {
     return move(await prepare(job));
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Picture } from '@graftjs/core';
+import type { Image } from '@graftjs/core';
 import { mostLikelyClasses } from '../most-likely-classes.js';
 import { flip as mirror } from '../preprocessing/flip.js';
 import { resizeBilinear } from '../preprocessing/resize-bilinear.js';
@@ -6,20 +6,20 @@ import { addResized, type PlaneSize } from './resize-channels.js';
 import type { SizedNetwork } from './sized-network.js';
 import type { ViewOptions } from './view-options.js';
 
-/** How a run looks at pictures, beyond what its user says. */
+/** How a run looks at images, beyond what its user says. */
 export interface SegmentOptions extends ViewOptions {
   readonly network: SizedNetwork;
   /** How many classes there are. */
   readonly classes: number;
-  /** As how large the network knows pictures from its training. */
-  sizeOf(picture: PlaneSize): PlaneSize;
+  /** As how large the network knows images from its training. */
+  sizeOf(image: PlaneSize): PlaneSize;
 }
 
 const scaled = (side: number, scale: number): number => Math.max(1, Math.round(side * scale));
 
-/** The sizes that a picture is looked at in. */
-export function viewSizes(picture: PlaneSize, { sizeOf, scales = [1] }: SegmentOptions): PlaneSize[] {
-  const { height, width } = sizeOf(picture);
+/** The sizes that an image is looked at in. */
+export function viewSizes(image: PlaneSize, { sizeOf, scales = [1] }: SegmentOptions): PlaneSize[] {
+  const { height, width } = sizeOf(image);
   return scales.map((scale) => ({ height: scaled(height, scale), width: scaled(width, scale) }));
 }
 
@@ -60,7 +60,7 @@ function toProbabilities(logits: Float32Array, classes: number): Float32Array {
   return logits;
 }
 
-/** Probabilities `[height, width, classes]` of a picture of the view's size: of its tiles, the mean where several lie. */
+/** Probabilities `[height, width, classes]` of an image of the view's size: of its tiles, the mean where several lie. */
 async function lookAt(pixels: Uint8Array, view: PlaneSize, options: SegmentOptions): Promise<Float32Array> {
   const { network, classes, window } = options;
   const tile = tileSize(view, window);
@@ -89,35 +89,35 @@ async function lookAt(pixels: Uint8Array, view: PlaneSize, options: SegmentOptio
 const area = ({ height, width }: PlaneSize): number => height * width;
 
 /**
- * Bytes that `segmentPicture` takes beside the network: a picture and the next one with their masks, its labels and its sum of
+ * Bytes that `segmentImage` takes beside the network: an image and the next one with their masks, its labels and its sum of
  * probabilities; and the view, as numbers and as bytes.
  */
-export const segmentingBytes = (picture: PlaneSize, view: PlaneSize, classes: number): number =>
-  area(picture) * (2 * 4 + 1 + 4 * classes) + area(view) * (3 * 4 + 3);
+export const segmentingBytes = (image: PlaneSize, view: PlaneSize, classes: number): number =>
+  area(image) * (2 * 4 + 1 + 4 * classes) + area(view) * (3 * 4 + 3);
 
 /** The size with the most pixels. */
 export const largestOf = (sizes: readonly PlaneSize[]): PlaneSize =>
   sizes.reduce((largest, size) => (area(size) > area(largest) ? size : largest));
 
 /**
- * The class of each pixel of a picture, in its own size. Several views (scales, mirror image, windows) are joined by the mean of
+ * The class of each pixel of an image, in its own size. Several views (scales, mirror image, windows) are joined by the mean of
  * their probabilities, as in PSPNet (Zhao and others, arXiv:1612.01105, section 5).
  * @returns a label for each pixel, row by row
  * @throws RunError `run/not-finite` where the network gives no numbers
  */
-export async function segmentPicture(picture: Picture, options: SegmentOptions): Promise<Uint8Array> {
+export async function segmentImage(image: Image, options: SegmentOptions): Promise<Uint8Array> {
   const { classes, flip = false } = options;
-  const sum = new Float32Array(picture.height * picture.width * classes);
-  for (const view of viewSizes(picture, options)) {
-    const values = resizeBilinear(picture, view.height, view.width);
-    // Clamped arrays round to the nearest, halves to the even one, as those do that training pictures are put into.
+  const sum = new Float32Array(image.height * image.width * classes);
+  for (const view of viewSizes(image, options)) {
+    const values = resizeBilinear(image, view.height, view.width);
+    // Clamped arrays round to the nearest, halves to the even one, as those do that training images are put into.
     const pixels = new Uint8Array(Uint8ClampedArray.from(values).buffer);
-    addResized(await lookAt(pixels, view, options), view, sum, picture, classes);
+    addResized(await lookAt(pixels, view, options), view, sum, image, classes);
     if (!flip) continue;
     mirror(pixels, view.height, view.width);
     const mirrored = await lookAt(pixels, view, options);
     mirror(mirrored, view.height, view.width, classes);
-    addResized(mirrored, view, sum, picture, classes);
+    addResized(mirrored, view, sum, image, classes);
   }
   return mostLikelyClasses(sum, classes);
 }

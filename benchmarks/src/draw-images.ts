@@ -7,7 +7,7 @@ import sharp from 'sharp';
 const classes = 8;
 
 /** Blurred spots of colour, brighter in one channel and darker in another by the class; 500 x 375 JPEG. */
-async function drawPicture(path: string, label: number, seed: number): Promise<void> {
+async function drawImage(path: string, label: number, seed: number): Promise<void> {
   const random = createRandom(label, seed);
   const [width, height] = [20, 15];
   const spots = Buffer.from(
@@ -20,22 +20,22 @@ async function drawPicture(path: string, label: number, seed: number): Promise<v
 }
 
 /**
- * Draws an image folder of eight classes, with `count` pictures in `train` and eight in `test`; done once.
+ * Draws an image folder of eight classes, with `count` images in `train` and eight in `test`; done once.
  * @returns its path
  */
-export async function drawPictures(folder: string, count: number): Promise<string> {
-  const pictures = join(folder, `pictures-${count}`);
-  if (existsSync(pictures)) return pictures;
-  const draft = `${pictures}.draft`;
+export async function drawImages(folder: string, count: number): Promise<string> {
+  const images = join(folder, `images-${count}`);
+  if (existsSync(images)) return images;
+  const draft = `${images}.draft`;
   await rm(draft, { recursive: true, force: true });
   for (const [split, total] of [['train', count] as const, ['test', classes] as const]) {
     for (let index = 0; index < total; index++) {
       const label = index % classes;
       const place = join(draft, split, `class-${label}`);
       await mkdir(place, { recursive: true });
-      await drawPicture(join(place, `${index}.jpg`), label, split === 'train' ? index : count + index);
+      await drawImage(join(place, `${index}.jpg`), label, split === 'train' ? index : count + index);
     }
   }
-  await rename(draft, pictures);
-  return pictures;
+  await rename(draft, images);
+  return images;
 }

@@ -3,15 +3,15 @@ import type { Graph } from './graph.js';
 import type { Node, Padding } from './ops.js';
 
 /**
- * The same network for smaller pictures: after normalization zeros are put around them, so that all that follows works on
- * pictures of the size that the graph was built for.
+ * The same network for smaller images: after normalization zeros are put around them, so that all that follows works on
+ * images of the size that the graph was built for.
  * @param padding how many rows and columns smaller they are, and where zeros stand for these
  */
-export function padPictures(graph: Graph, padding: Padding): Graph {
+export function padImages(graph: Graph, padding: Padding): Graph {
   if (padding.every((size) => size === 0)) return graph;
   const normalize = graph.nodes.find(({ op }) => op === 'normalize');
   if (normalize?.inputs[0] !== graph.input.name) {
-    throw new GraphError('graph/no-normalization', `${graph.name} does not normalize the pictures that it is fed.`);
+    throw new GraphError('graph/no-normalization', `${graph.name} does not normalize the images that it is fed.`);
   }
   const [top, bottom, left, right] = padding;
   const [height, width, channels] = graph.input.shape as readonly [number, number, number];

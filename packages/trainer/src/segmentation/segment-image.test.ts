@@ -1,10 +1,10 @@
-import { BACKBONE, ENGINE, type Graph, type Picture, resolve, SEGMENTER } from '@graftjs/core';
-import { formulaPicture } from '@graftjs/core/testing';
+import { BACKBONE, ENGINE, type Graph, type Image, resolve, SEGMENTER } from '@graftjs/core';
+import { formulaImage } from '@graftjs/core/testing';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { tinyMaskContainer } from '../../test/tiny-masks.js';
 import { initialValue } from '../initializers.js';
 import { resizeBilinear } from '../preprocessing/resize-bilinear.js';
-import { segmentPicture } from './segment-picture.js';
+import { segmentImage } from './segment-image.js';
 import { SizedNetwork } from './sized-network.js';
 import type { ViewOptions } from './view-options.js';
 
@@ -27,11 +27,8 @@ function network(): SizedNetwork {
   return made;
 }
 
-const segment = (
-  picture: Picture,
-  views: ViewOptions = {},
-  sizeOf = (size: { height: number; width: number }) => size,
-) => segmentPicture(picture, { network: network(), classes, sizeOf, ...views });
+const segment = (image: Image, views: ViewOptions = {}, sizeOf = (size: { height: number; width: number }) => size) =>
+  segmentImage(image, { network: network(), classes, sizeOf, ...views });
 
 /** Softmax of what the network gives for bytes. */
 async function probabilities(pixels: Uint8Array, height: number, width: number): Promise<Float32Array> {
@@ -52,7 +49,7 @@ const largest = (sums: Float32Array): Uint8Array =>
   });
 
 const [height, width] = [20, 18];
-const picture: Picture = { data: formulaPicture('views', height, width), height, width };
+const image: Image = { data: formulaImage('views', height, width), height, width };
 const mirrored = (values: Uint8Array | Float32Array, channels: number) =>
   values.map((_, i) => {
     const [pixel, channel] = [Math.floor(i / channels), i % channels];
@@ -60,21 +57,21 @@ const mirrored = (values: Uint8Array | Float32Array, channels: number) =>
     return values[(pixel - x + (width - 1 - x)) * channels + channel]!;
   });
 
-describe('the mask of a picture', () => {
+describe('the mask of an image', () => {
   let whole: Float32Array;
   beforeAll(async () => {
-    whole = await probabilities(picture.data, height, width);
+    whole = await probabilities(image.data, height, width);
   });
 
-  it('is what the network finds most likely, in pictures of any size', async () => {
-    expect(await segment(picture)).toEqual(largest(whole));
+  it('is what the network finds most likely, in images of any size', async () => {
+    expect(await segment(image)).toEqual(largest(whole));
     expect(new Set(largest(whole)).size).toBe(classes);
   });
 
   it('with flip comes of the mean with the mirror image', async () => {
-    const other = mirrored(await probabilities(mirrored(picture.data, 3) as Uint8Array, height, width), classes);
+    const other = mirrored(await probabilities(mirrored(image.data, 3) as Uint8Array, height, width), classes);
     const expected = largest(whole.map((value, i) => value + other[i]!));
-    expect(await segment(picture, { flip: true })).toEqual(expected);
+    expect(await segment(image, { flip: true })).toEqual(expected);
     expect(expected).not.toEqual(largest(whole));
   });
 
@@ -87,7 +84,7 @@ describe('the mask of a picture', () => {
         const pixels = new Uint8Array(16 * 16 * 3);
         for (let y = 0; y < 16; y++) {
           const start = ((top + y) * width + left) * 3;
-          pixels.set(picture.data.subarray(start, start + 48), y * 48);
+          pixels.set(image.data.subarray(start, start + 48), y * 48);
         }
         const found = await probabilities(pixels, 16, 16);
         for (const [i, value] of found.entries()) {
@@ -97,27 +94,27 @@ describe('the mask of a picture', () => {
         }
       }
     }
-    expect(await segment(picture, { window: 16 })).toEqual(largest(sums.map((sum, i) => sum / counts[i]!)));
-    expect(await segment(picture, { window: 20 })).toEqual(largest(whole));
+    expect(await segment(image, { window: 16 })).toEqual(largest(sums.map((sum, i) => sum / counts[i]!)));
+    expect(await segment(image, { window: 20 })).toEqual(largest(whole));
   });
 
-  it('with scales comes of the mean of what is seen in each, back in the picture’s size', async () => {
+  it('with scales comes of the mean of what is seen in each, back in the image’s size', async () => {
     const sums = whole.slice();
     for (const [rows, columns] of [
       [10, 9],
       [30, 27],
     ] as const) {
-      const pixels = new Uint8Array(Uint8ClampedArray.from(resizeBilinear(picture, rows, columns)).buffer);
+      const pixels = new Uint8Array(Uint8ClampedArray.from(resizeBilinear(image, rows, columns)).buffer);
       const found = await probabilities(pixels, rows, columns);
       const back = resizeBilinear({ data: found, height: rows, width: columns }, height, width);
       for (const [i, value] of back.entries()) sums[i]! += value;
     }
-    expect(await segment(picture, { scales: [0.5, 1, 1.5] })).toEqual(largest(sums));
+    expect(await segment(image, { scales: [0.5, 1, 1.5] })).toEqual(largest(sums));
   });
 
   it('is found in the size that the network was trained with', async () => {
-    const pixels = new Uint8Array(Uint8ClampedArray.from(resizeBilinear(picture, 10, 9)).buffer);
+    const pixels = new Uint8Array(Uint8ClampedArray.from(resizeBilinear(image, 10, 9)).buffer);
     const back = resizeBilinear({ data: await probabilities(pixels, 10, 9), height: 10, width: 9 }, height, width);
-    expect(await segment(picture, {}, () => ({ height: 10, width: 9 }))).toEqual(largest(back));
+    expect(await segment(image, {}, () => ({ height: 10, width: 9 }))).toEqual(largest(back));
   });
 });

@@ -1,18 +1,18 @@
-import { DataError, type Picture } from '@graftjs/core';
+import { DataError, type Image } from '@graftjs/core';
 
-/** Larger pictures are reduced as they come in: the network sees 32 pixels of them. */
+/** Larger images are reduced as they come in: the network sees 32 pixels of them. */
 const mostPixels = 128;
 
 /**
- * Decodes a picture file with what the browser has for that: upright, and on white where it is transparent.
- * @throws DataError `data/picture` for what is no picture
+ * Decodes an image file with what the browser has for that: upright, and on white where it is transparent.
+ * @throws DataError `data/image` for what is no image
  */
-export async function decodePicture(file: File): Promise<Picture> {
+export async function decodeImage(file: File): Promise<Image> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch (cause) {
-    throw new DataError('data/picture', `${file.name} is no picture that this browser can read, and was left out.`, {
+    throw new DataError('data/image', `${file.name} is no image that this browser can read, and was left out.`, {
       cause,
       details: { name: file.name },
     });

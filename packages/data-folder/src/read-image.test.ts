@@ -2,14 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '@graftjs/core';
-import { smoothPicture, uniform } from '@graftjs/core/testing';
+import { smoothImage, uniform } from '@graftjs/core/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkHeader, readPicture } from './read-picture.js';
+import { checkHeader, readImage } from './read-image.js';
 
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'read-picture-'));
+  folder = await mkdtemp(join(tmpdir(), 'read-image-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -21,7 +21,7 @@ async function file(name: string, bytes: Uint8Array): Promise<string> {
 
 const height = 9;
 const width = 14;
-const rgb = smoothPicture('picture', height, width);
+const rgb = smoothImage('image', height, width);
 const drawn = () => sharp(rgb, { raw: { width, height, channels: 3 } });
 
 /** The largest difference to `expected`, after the sizes were found equal. */
@@ -32,16 +32,16 @@ function largestError(actual: Uint8Array, expected: ArrayLike<number>): number {
 
 const tripled = (grey: ArrayLike<number>): number[] => Array.from(grey).flatMap((value) => [value, value, value]);
 
-describe('readPicture', () => {
+describe('readImage', () => {
   it('gives the bytes of an RGB PNG, row by row', async () => {
-    const picture = await readPicture(await file('rgb.png', await drawn().png().toBuffer()));
-    expect([picture.height, picture.width]).toEqual([height, width]);
-    expect(largestError(picture.data, rgb)).toBe(0);
+    const image = await readImage(await file('rgb.png', await drawn().png().toBuffer()));
+    expect([image.height, image.width]).toEqual([height, width]);
+    expect(largestError(image.data, rgb)).toBe(0);
   });
 
   it('reads names that libraries take for patterns', async () => {
-    const picture = await readPicture(await file('ä [1] %41 漢.png', await drawn().png().toBuffer()));
-    expect(largestError(picture.data, rgb)).toBe(0);
+    const image = await readImage(await file('ä [1] %41 漢.png', await drawn().png().toBuffer()));
+    expect(largestError(image.data, rgb)).toBe(0);
   });
 
   it('gives grey three equal channels', async () => {
@@ -51,11 +51,11 @@ describe('readPicture', () => {
       .png()
       .toBuffer();
     expect((await sharp(png).metadata()).channels).toBe(1);
-    const picture = await readPicture(await file('grey.png', png));
-    expect(largestError(picture.data, tripled(grey))).toBe(0);
+    const image = await readImage(await file('grey.png', png));
+    expect(largestError(image.data, tripled(grey))).toBe(0);
     const jpeg = await sharp(png).toColourspace('b-w').jpeg({ quality: 100 }).toBuffer();
     expect((await sharp(jpeg).metadata()).channels).toBe(1);
-    expect(largestError((await readPicture(await file('grey.jpg', jpeg))).data, tripled(grey))).toBeLessThanOrEqual(2);
+    expect(largestError((await readImage(await file('grey.jpg', jpeg))).data, tripled(grey))).toBeLessThanOrEqual(2);
   });
 
   it('cuts 16 bits to the upper 8', async () => {
@@ -65,21 +65,21 @@ describe('readPicture', () => {
       .png()
       .toBuffer();
     expect(await sharp(png).metadata()).toMatchObject({ channels: 1, bitsPerSample: 16 });
-    const picture = await readPicture(await file('grey16.png', png));
-    expect(largestError(picture.data, tripled(deep.map((value) => value >> 8)))).toBe(0);
+    const image = await readImage(await file('grey16.png', png));
+    expect(largestError(image.data, tripled(deep.map((value) => value >> 8)))).toBe(0);
     const colours = await drawn().toColourspace('rgb16').png().toBuffer();
     expect((await sharp(colours).metadata()).bitsPerSample).toBe(16);
-    expect(largestError((await readPicture(await file('rgb16.png', colours))).data, rgb)).toBe(0);
+    expect(largestError((await readImage(await file('rgb16.png', colours))).data, rgb)).toBe(0);
   });
 
   it('looks palettes up', async () => {
     const png = await drawn().png({ palette: true, colours: 256, dither: 0 }).toBuffer();
     expect((await sharp(png).metadata()).isPalette).toBe(true);
-    const picture = await readPicture(await file('palette.png', png));
-    expect(largestError(picture.data, rgb)).toBeLessThanOrEqual(1);
+    const image = await readImage(await file('palette.png', png));
+    expect(largestError(image.data, rgb)).toBeLessThanOrEqual(1);
   });
 
-  it('shows white where a picture is transparent', async () => {
+  it('shows white where an image is transparent', async () => {
     const rgba = new Uint8Array(height * width * 4);
     const expected = new Float64Array(height * width * 3);
     for (let i = 0; i < height * width; i++) {
@@ -93,8 +93,8 @@ describe('readPicture', () => {
     const png = await sharp(rgba, { raw: { width, height, channels: 4 } })
       .png()
       .toBuffer();
-    const picture = await readPicture(await file('alpha.png', png));
-    expect(largestError(picture.data, expected)).toBeLessThanOrEqual(1);
+    const image = await readImage(await file('alpha.png', png));
+    expect(largestError(image.data, expected)).toBeLessThanOrEqual(1);
   });
 
   it('converts CMYK', async () => {
@@ -108,14 +108,14 @@ describe('readPicture', () => {
         .jpeg({ quality: 100 })
         .toBuffer();
       expect(await sharp(jpeg).metadata()).toMatchObject({ space: 'cmyk', channels: 4 });
-      const picture = await readPicture(await file(`cmyk-${r}.jpg`, jpeg));
+      const image = await readImage(await file(`cmyk-${r}.jpg`, jpeg));
       const flat = new Array<readonly number[]>(height * width).fill([r, g, b]).flat();
       // Ink has fewer colours than light, so that there and back is not exact; inverted, it would be 75 and more.
-      expect(largestError(picture.data, flat)).toBeLessThanOrEqual(10);
+      expect(largestError(image.data, flat)).toBeLessThanOrEqual(10);
     }
   });
 
-  // What row 0 and column 0 of the file are in the upright picture: Exif 2.32, 4.6.4 A, tag 274.
+  // What row 0 and column 0 of the file are in the upright image: Exif 2.32, 4.6.4 A, tag 274.
   it.each([
     [1, 'top', 'left'],
     [2, 'top', 'right'],
@@ -149,9 +149,9 @@ describe('readPicture', () => {
       .jpeg({ quality: 100, chromaSubsampling: '4:4:4' })
       .withMetadata({ orientation })
       .toBuffer();
-    const picture = await readPicture(await file(`exif-${orientation}.jpg`, jpeg));
-    expect([picture.height, picture.width]).toEqual([uprightHeight, uprightWidth]);
-    expect(largestError(picture.data, expected)).toBeLessThanOrEqual(3);
+    const image = await readImage(await file(`exif-${orientation}.jpg`, jpeg));
+    expect([image.height, image.width]).toEqual([uprightHeight, uprightWidth]);
+    expect(largestError(image.data, expected)).toBeLessThanOrEqual(3);
   });
 
   it.each([
@@ -163,9 +163,9 @@ describe('readPicture', () => {
     const bytes = await encode().toBuffer();
     const path = await file(`short-${name}`, bytes.subarray(0, Math.floor(0.8 * bytes.length)));
     await checkHeader(path);
-    const error: unknown = await readPicture(path).catch((error: unknown) => error);
+    const error: unknown = await readImage(path).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(DataError);
-    expect((error as DataError).code).toBe('data/damaged-picture');
+    expect((error as DataError).code).toBe('data/damaged-image');
     expect((error as DataError).message).toContain(path);
     expect((error as DataError).cause).toBeInstanceOf(Error);
   });
@@ -190,13 +190,13 @@ describe('checkHeader', () => {
 
   it.each([
     ['empty', Buffer.alloc(0)],
-    ['text', Buffer.from('no picture at all')],
+    ['text', Buffer.from('no image at all')],
     ['only a signature', Buffer.from([0xff, 0xd8, 0xff])],
   ])('refuses a file that is %s', async (name, bytes) => {
     const path = await file(`${name}.jpg`, bytes);
     const error: unknown = await checkHeader(path).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(DataError);
-    expect((error as DataError).code).toBe('data/not-a-picture');
+    expect((error as DataError).code).toBe('data/not-a-image');
     expect((error as DataError).message).toContain(path);
   });
 
@@ -206,6 +206,6 @@ describe('checkHeader', () => {
     await expect(checkHeader(path)).rejects.toThrow(
       `${path} is 10001 x 10000 pixels; accepted are at most 100 megapixels`,
     );
-    await expect(readPicture(path)).rejects.toThrow('exceeds pixel limit');
+    await expect(readImage(path)).rejects.toThrow('exceeds pixel limit');
   });
 });

@@ -1,27 +1,27 @@
 import type { Graph, MaskSplit, Preprocessing, Split } from '@graftjs/core';
 import { evaluationBatches } from './batches.js';
-import { pictureSize } from './check-inputs.js';
-import type { PictureWorkers } from './picture-workers.js';
+import { imageSize } from './check-inputs.js';
+import type { ImageWorkers } from './image-workers.js';
 import { stepsPerEpoch } from './plan-batches.js';
 import { prefetched } from './prefetched.js';
 import { resizeBilinear } from './preprocessing/resize-bilinear.js';
 
-/** Pictures of a split, as a network takes them. */
-export interface ExportPictures {
+/** Images of a split, as a network takes them. */
+export interface ExportImages {
   readonly count: number;
-  /** What people find picture `index` by. */
+  /** What people find image `index` by. */
   id(index: number): string;
   /** All of them in their order: NHWC bytes. */
   batches(batchSize: number): AsyncIterable<{ readonly inputs: Uint8Array; readonly count: number }>;
 }
 
 /** Those of a split with a class each, prepared for evaluation. */
-export function classifiedPictures(
+export function classifiedImages(
   graph: Graph,
   split: Split,
-  reading: { readonly preprocessing: Preprocessing; readonly workers?: number | PictureWorkers },
-): ExportPictures {
-  const size = pictureSize(graph);
+  reading: { readonly preprocessing: Preprocessing; readonly workers?: number | ImageWorkers },
+): ExportImages {
+  const size = imageSize(graph);
   return {
     count: split.labels.length,
     id: (index) => split.id(index),
@@ -34,7 +34,7 @@ export function classifiedPictures(
 }
 
 /** Those of a split with masks, made as large as the network takes them, whatever the ratio of their sides. */
-export function maskedPictures({ input }: Graph, split: MaskSplit): ExportPictures {
+export function maskedImages({ input }: Graph, split: MaskSplit): ExportImages {
   const [height, width] = input.shape as [number, number, number];
   const length = height * width * 3;
   return {

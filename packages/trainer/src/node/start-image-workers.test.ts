@@ -2,26 +2,26 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { DataError, type Picture, type Preprocessing, RunError, type Split } from '@graftjs/core';
+import { DataError, type Image, type Preprocessing, RunError, type Split } from '@graftjs/core';
 import { nodeFileSystem as files } from '@graftjs/core/node';
-import { formulaPicture } from '@graftjs/core/testing';
+import { formulaImage } from '@graftjs/core/testing';
 import {
   createPreprocessing,
   evaluationBatches,
   finetune,
+  type ImageJob,
+  type ImageWorkers,
   limitSplit,
-  type PictureJob,
-  type PictureWorkers,
   type RunConfigInput,
   trainingBatches,
 } from '@graftjs/trainer';
-import { startPictureWorkers } from '@graftjs/trainer/node';
+import { startImageWorkers } from '@graftjs/trainer/node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { tinySteps } from '../../test/run-tiny.js';
 import { temporaryFolder, tinyContainer } from '../../test/tiny.js';
 
-function start(count: number): PictureWorkers {
-  const workers = startPictureWorkers(count);
+function start(count: number): ImageWorkers {
+  const workers = startImageWorkers(count);
   onTestFinished(() => workers.close());
   return workers;
 }
@@ -29,17 +29,17 @@ function start(count: number): PictureWorkers {
 const moduleOf = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
 
 /** Noise of various sizes. */
-const noise = (index: number): Picture => {
+const noise = (index: number): Image => {
   const [height, width] = [40 + ((index * 7) % 30), 40 + ((index * 11) % 50)];
-  return { data: formulaPicture(`picture ${index}`, height, width), height, width };
+  return { data: formulaImage(`image ${index}`, height, width), height, width };
 };
 
 /** The same, in a module for the threads. */
 const noiseModule = moduleOf(`
-  import { formulaPicture } from '${import.meta.resolve('@graftjs/core/testing')}';
-  export const readPicture = async (index) => {
+  import { formulaImage } from '${import.meta.resolve('@graftjs/core/testing')}';
+  export const readImage = async (index) => {
     const [height, width] = [40 + ((index * 7) % 30), 40 + ((index * 11) % 50)];
-    return { data: formulaPicture('picture ' + index, height, width), height, width };
+    return { data: formulaImage('image ' + index, height, width), height, width };
   };
 `);
 
@@ -47,7 +47,7 @@ function noiseSplit(count: number): Split & { reads: number } {
   return {
     reads: 0,
     labels: Int32Array.from({ length: count }, (_, index) => index % 4),
-    id: (index) => `picture ${index}`,
+    id: (index) => `image ${index}`,
     async read(index) {
       this.reads++;
       return noise(index);
@@ -55,7 +55,7 @@ function noiseSplit(count: number): Split & { reads: number } {
   };
 }
 
-/** A split whose pictures the threads read from a module's `readPicture`, and nobody else can. */
+/** A split whose images the threads read from a module's `readImage`, and nobody else can. */
 function moduleSplit(count: number, url = noiseModule): Split {
   const read = () => Promise.reject(new Error('read on the main thread'));
   return { ...noiseSplit(count), read, module: { url, key: (index) => index } };
@@ -68,8 +68,8 @@ async function collect<T>(batches: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Notes the jobs that it hands on. */
-function noting(workers: PictureWorkers): PictureWorkers & { readonly jobs: PictureJob[] } {
-  const jobs: PictureJob[] = [];
+function noting(workers: ImageWorkers): ImageWorkers & { readonly jobs: ImageJob[] } {
+  const jobs: ImageJob[] = [];
   return {
     ...workers,
     jobs,
@@ -107,18 +107,18 @@ describe('batches from worker threads', () => {
       expect(await collect(trainingBatches(split, { ...training, workers }))).toEqual(expected.train);
       expect(await collect(evaluationBatches(split, { ...options, preprocessing, workers }))).toEqual(expected.test);
     }
-    const pictures = (batches: readonly { readonly indices: Uint32Array }[]) =>
+    const images = (batches: readonly { readonly indices: Uint32Array }[]) =>
       batches.reduce((sum, { indices }) => sum + indices.length, 0);
-    expect(pictures(workers.jobs)).toBe(2 * pictures([...expected.train, ...expected.test]));
+    expect(images(workers.jobs)).toBe(2 * images([...expected.train, ...expected.test]));
   });
 
-  it('of a limited split have its pictures', async () => {
+  it('of a limited split have its images', async () => {
     const limited = { ...options, workers: start(1) };
     const expected = await collect(evaluationBatches(limitSplit(noiseSplit(40), 10, 1), options));
     expect(await collect(evaluationBatches(limitSplit(moduleSplit(40), 10, 1), limited))).toEqual(expected);
   });
 
-  it('of large pictures share each batch out, of small ones are a job each', async () => {
+  it('of large images share each batch out, of small ones are a job each', async () => {
     const workers = noting(start(3));
     await collect(evaluationBatches(moduleSplit(24), { ...options, size: 224, batchSize: 12, workers }));
     expect(workers.jobs.map(({ indices }) => indices.length)).toEqual([4, 4, 4, 4, 4, 4]);
@@ -145,7 +145,7 @@ describe('batches from worker threads', () => {
     await training.return(undefined);
   });
 
-  it('leave the pictures that a split gives as they are', async () => {
+  it('leave the images that a split gives as they are', async () => {
     const kept = new Uint8Array(5 * 48).map((_, at) => at);
     const split: Split = {
       ...noiseSplit(5),
@@ -160,7 +160,7 @@ describe('batches from worker threads', () => {
 
 describe('a run', () => {
   /** Runs it, and gives what it came to, without how fast it was. */
-  async function run(config: RunConfigInput, startWorkers?: (count?: number) => PictureWorkers) {
+  async function run(config: RunConfigInput, startWorkers?: (count?: number) => ImageWorkers) {
     const folder = `${await temporaryFolder()}/run`;
     const running = { files, folder, ...(startWorkers && { startWorkers }) };
     await finetune({ ...config, augment: ['crop', 'flip'] }, tinyContainer(), running);
@@ -174,10 +174,10 @@ describe('a run', () => {
   it('with as many threads as it says ends with the weights and metrics of one without, and ends the threads', async () => {
     const config = { ...tinySteps(12), evalEvery: 5 };
     const asked: (number | undefined)[] = [];
-    let threads: PictureWorkers | undefined;
+    let threads: ImageWorkers | undefined;
     const startWorkers = (count?: number) => {
       asked.push(count);
-      threads = noting(startPictureWorkers(count));
+      threads = noting(startImageWorkers(count));
       return threads;
     };
     const alone = await run(config);
@@ -196,8 +196,8 @@ describe('a preprocessing of one’s own', () => {
     const values = (size, random) => new Float32Array(size * size * 3).fill((isMainThread ? 0 : 100) + 100 * random);
     export const mine = {
       name: 'mine',
-      train: (picture, size, random) => values(size, random.uniform()),
-      evaluate: (picture, size) => values(size, 0),
+      train: (image, size, random) => values(size, random.uniform()),
+      evaluate: (image, size) => values(size, 0),
     };
   `);
   const here: Preprocessing = {
@@ -243,27 +243,27 @@ describe('what fails in a thread', () => {
     const url = moduleOf(`
       import { readFile } from 'node:fs/promises';
       import { DataError } from '${import.meta.resolve('@graftjs/core')}';
-      export async function readPicture(index) {
-        const cause = await readFile('/nowhere/picture.jpg').catch((error) => error);
-        throw new DataError('data/damaged-picture', 'Picture ' + index + ' is gone.', { cause, details: { index, of: [1] } });
+      export async function readImage(index) {
+        const cause = await readFile('/nowhere/image.jpg').catch((error) => error);
+        throw new DataError('data/damaged-image', 'Image ' + index + ' is gone.', { cause, details: { index, of: [1] } });
       }
     `);
     const error = await fails(collect(evaluationBatches(moduleSplit(3, url), { ...options, workers: start(1) })));
     expect(error).toBeInstanceOf(DataError);
     expect(error).toMatchObject({
       name: 'DataError',
-      code: 'data/damaged-picture',
-      message: 'Picture 0 is gone.',
+      code: 'data/damaged-image',
+      message: 'Image 0 is gone.',
       details: { index: 0, of: [1] },
-      cause: { code: 'ENOENT', syscall: 'open', path: '/nowhere/picture.jpg' },
+      cause: { code: 'ENOENT', syscall: 'open', path: '/nowhere/image.jpg' },
     });
     expect((error as DataError).cause).toBeInstanceOf(Error);
-    expect((error as DataError).stack).toContain('readPicture');
+    expect((error as DataError).stack).toContain('readImage');
   });
 
   it('leaves the threads at work', async () => {
     const workers = start(1);
-    const wrong = moduleOf('export const readPicture = () => Promise.reject(new TypeError("no such key"));');
+    const wrong = moduleOf('export const readImage = () => Promise.reject(new TypeError("no such key"));');
     const error = await fails(collect(evaluationBatches(moduleSplit(3, wrong), { ...options, workers })));
     expect(error).toMatchObject({ name: 'TypeError', message: 'no such key' });
     expect((await collect(evaluationBatches(moduleSplit(3), { ...options, workers }))).length).toBe(1);
@@ -273,53 +273,53 @@ describe('what fails in a thread', () => {
     ['exits', 'process.exit(3)', /exited with code: 3/],
     ['throws where nobody catches it', 'setImmediate(() => { throw new Error("stray"); })', /stray/],
   ])('is an error of the run where the thread %s, for all that is underway and to come', async (_, work, message) => {
-    const url = moduleOf(`export const readPicture = () => new Promise(() => { ${work}; });`);
+    const url = moduleOf(`export const readImage = () => new Promise(() => { ${work}; });`);
     const workers = start(2);
     const options = { size: 32, preprocessing: { name: 'none' }, indices: Uint32Array.of(0) };
-    const failing = Array.from({ length: 9 }, () => workers.prepare({ ...options, pictures: { url, keys: [0] } }));
+    const failing = Array.from({ length: 9 }, () => workers.prepare({ ...options, images: { url, keys: [0] } }));
     for (const failed of await Promise.allSettled(failing)) {
       expect(failed).toMatchObject({
         status: 'rejected',
-        reason: { name: 'RunError', code: 'run/picture-workers', message: expect.stringMatching(message) },
+        reason: { name: 'RunError', code: 'run/image-workers', message: expect.stringMatching(message) },
       });
     }
-    await expect(workers.prepare({ ...options, pictures: [noise(0)] })).rejects.toBeInstanceOf(RunError);
+    await expect(workers.prepare({ ...options, images: [noise(0)] })).rejects.toBeInstanceOf(RunError);
   });
 });
 
 describe('the threads', () => {
   it.each([0, -1, 1.5, Number.NaN])('cannot be %s', (count) => {
-    expect(() => startPictureWorkers(count)).toThrow('accepted are whole numbers from 1 up');
+    expect(() => startImageWorkers(count)).toThrow('accepted are whole numbers from 1 up');
   });
 
   it('that end between two jobs are an error of the next one', async () => {
-    const url = moduleOf(`export async function readPicture() {
+    const url = moduleOf(`export async function readImage() {
       setImmediate(() => { throw new Error('late'); });
       return { data: new Uint8Array(48), height: 4, width: 4 };
     }`);
     const workers = start(1);
     const job = { size: 4, preprocessing: { name: 'none' }, indices: Uint32Array.of(0) };
-    const first = await fails(workers.prepare({ ...job, pictures: { url, keys: [0] } }));
+    const first = await fails(workers.prepare({ ...job, images: { url, keys: [0] } }));
     let error = first;
-    while (error === undefined) error = await fails(workers.prepare({ ...job, pictures: [noise(0)] }));
-    expect(error).toMatchObject({ code: 'run/picture-workers', message: expect.stringContaining('late') });
+    while (error === undefined) error = await fails(workers.prepare({ ...job, images: [noise(0)] }));
+    expect(error).toMatchObject({ code: 'run/image-workers', message: expect.stringContaining('late') });
   });
 
   /** Reading takes for ever. */
-  const endless = moduleOf('export const readPicture = () => new Promise(() => setInterval(() => {}, 1000));');
+  const endless = moduleOf('export const readImage = () => new Promise(() => setInterval(() => {}, 1000));');
 
   it('end when they are closed, at work or not, and refuse more', async () => {
     const workers = start(2);
     const job = { size: 8, preprocessing: { name: 'none' }, indices: Uint32Array.of(0) };
-    await workers.prepare({ ...job, pictures: [noise(0)] });
+    await workers.prepare({ ...job, images: [noise(0)] });
     const waiting = Array.from({ length: 7 }, () =>
-      fails(workers.prepare({ ...job, pictures: { url: endless, keys: [0] } })),
+      fails(workers.prepare({ ...job, images: { url: endless, keys: [0] } })),
     );
     await workers.close();
-    for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'run/picture-workers' });
-    expect(await fails(workers.prepare({ ...job, pictures: [noise(0)] }))).toMatchObject({
-      code: 'run/picture-workers',
-      message: 'The threads that prepare pictures were closed.',
+    for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'run/image-workers' });
+    expect(await fails(workers.prepare({ ...job, images: [noise(0)] }))).toMatchObject({
+      code: 'run/image-workers',
+      message: 'The threads that prepare images were closed.',
     });
   });
 
@@ -331,10 +331,10 @@ describe('the threads', () => {
   }
 
   const prepareOne = `
-    const { startPictureWorkers } = await import('@graftjs/trainer/node');
-    const workers = startPictureWorkers(2);
-    const pictures = [{ data: new Uint8Array(48).fill(9), height: 4, width: 4 }];
-    const prepare = () => workers.prepare({ size: 2, preprocessing: { name: 'none' }, indices: Uint32Array.of(0), pictures });
+    const { startImageWorkers } = await import('@graftjs/trainer/node');
+    const workers = startImageWorkers(2);
+    const images = [{ data: new Uint8Array(48).fill(9), height: 4, width: 4 }];
+    const prepare = () => workers.prepare({ size: 2, preprocessing: { name: 'none' }, indices: Uint32Array.of(0), images });
   `;
 
   it('that cannot be made are an error of the run, and nothing else ends it', async () => {
@@ -348,7 +348,7 @@ describe('the threads', () => {
       console.log(codes.join());
     `;
     expect(await run(program, [restricted, '--allow-fs-read=*'])).toBe(
-      Array(3).fill('run/picture-workers,ERR_ACCESS_DENIED').join(),
+      Array(3).fill('run/image-workers,ERR_ACCESS_DENIED').join(),
     );
   });
 

@@ -1,57 +1,57 @@
 import type {
-  MaskedPicture,
+  Image,
+  ImageModule,
+  ImageSource,
+  MaskedImage,
   MaskedValues,
   MaskSplit,
-  Picture,
-  PictureModule,
-  PictureSource,
   Preprocessing,
   Split,
 } from '@graftjs/core';
 import pMap from 'p-map';
-import type { PictureJob, PictureWorkers } from './picture-workers.js';
-import { PreparedPictures } from './prepared-pictures.js';
-import { type Chance, preparePicture } from './preprocessing/prepare-picture.js';
+import type { ImageJob, ImageWorkers } from './image-workers.js';
+import { PreparedImages } from './prepared-images.js';
+import { type Chance, prepareImage } from './preprocessing/prepare-image.js';
 import { addressOf } from './preprocessing/preprocessing-address.js';
 
-/** How pictures are read and prepared. */
-export interface Preparation<P extends Picture = Picture, V extends Float32Array | MaskedValues = Float32Array> {
+/** How images are read and prepared. */
+export interface Preparation<P extends Image = Image, V extends Float32Array | MaskedValues = Float32Array> {
   /** Height and width of the network's input. */
   readonly size: number;
   readonly preprocessing: Preprocessing<P, V>;
-  /** For training; without it the pictures are prepared for evaluation. */
+  /** For training; without it the images are prepared for evaluation. */
   readonly chance?: Chance;
   /** See `BatchOptions`. */
-  readonly workers?: number | PictureWorkers;
+  readonly workers?: number | ImageWorkers;
 }
 
-/** How pictures with masks are. */
-export type MaskPreparation = Preparation<MaskedPicture, MaskedValues>;
+/** How images with masks are. */
+export type MaskPreparation = Preparation<MaskedImage, MaskedValues>;
 
-/** What of a preparation does not depend on the pictures' kind. */
+/** What of a preparation does not depend on the images' kind. */
 type AnyPreparation = Omit<Preparation, 'preprocessing'> & {
   readonly preprocessing: Pick<Preprocessing, 'name' | 'module'>;
 };
 
-/** Pictures that are read at the same time on this thread where nothing is said. */
+/** Images that are read at the same time on this thread where nothing is said. */
 const readsAtOnce = 8;
 /** A job has at least so many values, or all of a batch: of smaller ones posting would cost more than preparing. */
 const leastValues = 2 ** 18;
-/** Decoded pictures go to a thread when so many bytes have come together. */
+/** Decoded images go to a thread when so many bytes have come together. */
 const handedOverBytes = 2 ** 18;
 
 /** The worker threads that can do a preparation, if there are any. */
-export function threadsFor({ preprocessing, workers }: AnyPreparation): PictureWorkers | undefined {
+export function threadsFor({ preprocessing, workers }: AnyPreparation): ImageWorkers | undefined {
   return typeof workers === 'object' && addressOf(preprocessing) ? workers : undefined;
 }
 
-/** Reads, prepares and rounds the pictures at `indices`: NHWC bytes. */
-export async function readPictures(split: Split, indices: Uint32Array, preparation: Preparation): Promise<Uint8Array> {
+/** Reads, prepares and rounds the images at `indices`: NHWC bytes. */
+export async function readImages(split: Split, indices: Uint32Array, preparation: Preparation): Promise<Uint8Array> {
   return (await readPrepared(split, indices, preparation, false)).inputs;
 }
 
-/** The same of pictures with masks, and those: `size * size` bytes each. */
-export async function readMaskedPictures(
+/** The same of images with masks, and those: `size * size` bytes each. */
+export async function readMaskedImages(
   split: MaskSplit,
   indices: Uint32Array,
   preparation: MaskPreparation,
@@ -60,54 +60,54 @@ export async function readMaskedPictures(
   return { inputs, masks };
 }
 
-async function readPrepared<P extends Picture, V extends Float32Array | MaskedValues>(
-  source: PictureSource<P>,
+async function readPrepared<P extends Image, V extends Float32Array | MaskedValues>(
+  source: ImageSource<P>,
   indices: Uint32Array,
   preparation: Preparation<P, V>,
   masked: boolean,
-): Promise<PreparedPictures> {
+): Promise<PreparedImages> {
   const threads = threadsFor(preparation);
-  const prepared = new PreparedPictures(indices.length, preparation.size, masked);
+  const prepared = new PreparedImages(indices.length, preparation.size, masked);
   if (!threads) await readHere(source, indices, preparation, prepared);
   else if (source.module) await readInThreads(source.module, indices, preparation, threads, prepared);
   else await handOver(source, indices, preparation, threads, prepared);
   return prepared;
 }
 
-async function readHere<P extends Picture, V extends Float32Array | MaskedValues>(
-  source: PictureSource<P>,
+async function readHere<P extends Image, V extends Float32Array | MaskedValues>(
+  source: ImageSource<P>,
   indices: Uint32Array,
   { size, preprocessing, chance, workers }: Preparation<P, V>,
-  prepared: PreparedPictures,
+  prepared: PreparedImages,
 ): Promise<void> {
   await pMap(
     indices.entries(),
     async ([place, index]) => {
-      const picture = await source.read(index);
-      prepared.put(place, preparePicture(picture, index, size, preprocessing, chance));
+      const image = await source.read(index);
+      prepared.put(place, prepareImage(image, index, size, preprocessing, chance));
     },
     { concurrency: typeof workers === 'number' ? workers : readsAtOnce },
   );
 }
 
-/** Has a thread prepare a part of the pictures. */
+/** Has a thread prepare a part of the images. */
 async function prepareInThread(
-  threads: PictureWorkers,
+  threads: ImageWorkers,
   { size, preprocessing, chance }: AnyPreparation,
   masked: boolean,
-  part: Pick<PictureJob, 'indices' | 'pictures'>,
-): Promise<PreparedPictures> {
+  part: Pick<ImageJob, 'indices' | 'images'>,
+): Promise<PreparedImages> {
   const job = { size, preprocessing: addressOf(preprocessing)!, masked, ...(chance && { chance }), ...part };
-  return new PreparedPictures(part.indices.length, size, masked, await threads.prepare(job));
+  return new PreparedImages(part.indices.length, size, masked, await threads.prepare(job));
 }
 
-/** The threads read the pictures: each gets a share of them. */
+/** The threads read the images: each gets a share of them. */
 async function readInThreads(
-  module: PictureModule,
+  module: ImageModule,
   indices: Uint32Array,
   preparation: AnyPreparation,
-  threads: PictureWorkers,
-  prepared: PreparedPictures,
+  threads: ImageWorkers,
+  prepared: PreparedImages,
 ): Promise<void> {
   const length = preparation.size ** 2 * 3;
   const share = Math.max(Math.ceil(indices.length / threads.count), Math.ceil(leastValues / length));
@@ -115,30 +115,30 @@ async function readInThreads(
   await Promise.all(
     starts.map(async (start) => {
       const part = indices.slice(start, start + share);
-      const pictures = { url: module.url, keys: Array.from(part, (index) => module.key(index)) };
-      const done = await prepareInThread(threads, preparation, prepared.masked, { indices: part, pictures });
+      const images = { url: module.url, keys: Array.from(part, (index) => module.key(index)) };
+      const done = await prepareInThread(threads, preparation, prepared.masked, { indices: part, images });
       prepared.copy(done, 0, part.length, start);
     }),
   );
 }
 
 /** A copy that can be given away. */
-const copyPicture = ({ data, height, width, ...rest }: Picture | MaskedPicture): Picture | MaskedPicture => ({
+const copyImage = ({ data, height, width, ...rest }: Image | MaskedImage): Image | MaskedImage => ({
   data: new Uint8Array(data),
   height,
   width,
   ...('mask' in rest && { mask: new Uint8Array(rest.mask) }),
 });
 
-/** The pictures are read here, and copied to the threads: whoever gave them may need them again. */
+/** The images are read here, and copied to the threads: whoever gave them may need them again. */
 async function handOver(
-  source: PictureSource,
+  source: ImageSource,
   indices: Uint32Array,
   preparation: AnyPreparation,
-  threads: PictureWorkers,
-  prepared: PreparedPictures,
+  threads: ImageWorkers,
+  prepared: PreparedImages,
 ): Promise<void> {
-  let part: { readonly place: number; readonly picture: Picture }[] = [];
+  let part: { readonly place: number; readonly image: Image }[] = [];
   let partBytes = 0;
   const send = async () => {
     const sent = part;
@@ -146,16 +146,16 @@ async function handOver(
     partBytes = 0;
     const done = await prepareInThread(threads, preparation, prepared.masked, {
       indices: Uint32Array.from(sent, ({ place }) => indices[place]!),
-      pictures: sent.map(({ picture }) => picture),
+      images: sent.map(({ image }) => image),
     });
     for (const [i, { place }] of sent.entries()) prepared.copy(done, i, 1, place);
   };
   await pMap(
     indices.entries(),
     async ([place, index]) => {
-      const picture = copyPicture(await source.read(index));
-      part.push({ place, picture });
-      partBytes += picture.data.length;
+      const image = copyImage(await source.read(index));
+      part.push({ place, image });
+      partBytes += image.data.length;
       if (partBytes >= handedOverBytes) await send();
     },
     { concurrency: readsAtOnce },

@@ -1,14 +1,14 @@
 import type { MaskedValues } from '@graftjs/core';
 
 /**
- * Pictures as a network takes them, `size * size * 3` bytes each, one after the other; and after all of them their masks, if
+ * Images as a network takes them, `size * size * 3` bytes each, one after the other; and after all of them their masks, if
  * they have any, of `size * size` bytes each. It is one buffer, which a thread hands over at once.
  */
-export class PreparedPictures {
+export class PreparedImages {
   /** All of it. */
   readonly bytes: Uint8Array;
   readonly inputs: Uint8Array;
-  /** Empty where the pictures have none. */
+  /** Empty where the images have none. */
   readonly masks: Uint8Array;
   readonly masked: boolean;
   readonly #pixels: number;
@@ -31,15 +31,15 @@ export class PreparedPictures {
     this.#rounded = new Uint8ClampedArray(bytes.buffer, bytes.byteOffset, end);
   }
 
-  /** Takes what a preprocessing made of the picture at `place`. */
+  /** Takes what a preprocessing made of the image at `place`. */
   put(place: number, prepared: Float32Array | MaskedValues): void {
     const values = 'mask' in prepared ? prepared.values : prepared;
     this.#rounded.set(values, place * this.#pixels * 3);
     if ('mask' in prepared) this.masks.set(prepared.mask, place * this.#pixels);
   }
 
-  /** Copies `count` pictures of another, from `start` on, to `place` and those after it. */
-  copy(from: PreparedPictures, start: number, count: number, place: number): void {
+  /** Copies `count` images of another, from `start` on, to `place` and those after it. */
+  copy(from: PreparedImages, start: number, count: number, place: number): void {
     const pixels = this.#pixels;
     this.inputs.set(from.inputs.subarray(start * pixels * 3, (start + count) * pixels * 3), place * pixels * 3);
     if (!this.masked) return;
